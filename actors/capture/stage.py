@@ -1,0 +1,162 @@
+"""The capture stage: reconciles what is recorded with what the conductor wants."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import zmq
+
+from sottovoce.actors.audiofile import AudioFileError
+from sottovoce.actors.base import Actor
+from sottovoce.actors.capture.feed import Feed, FeedEnded
+from sottovoce.actors.capture.file import FileFeed
+from sottovoce.actors.capture.microphone import MicrophoneFeed, MicrophoneUnavailable
+from sottovoce.actors.sources import AudioFile, Source, parse_source
+from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
+from sottovoce.protocol.journal import Recording
+from sottovoce.protocol.messages import CaptureEnded, CaptureStarted, Frames, encode
+from sottovoce.shm import CountersView, RingReader, RingWriter, ShmError
+
+_DOORBELL_HWM = 16
+_AHEAD_SAMPLES = 10 * SAMPLE_RATE  # how far a file at pace 0 runs ahead of the slowest stage
+
+
+class Capture(Actor):
+    """Writes the ring."""
+
+    name = "capture"
+    hears = ("state.pipeline",)
+    counts = ("frames", "xruns", "position")
+
+    def setup(self) -> None:
+        """Take the ring, going on after the last valid frame of a predecessor."""
+        self.ring = RingWriter.open(self.paths.ring, seconds=self.config.capture.ring_seconds)
+        if self.ring.replaced:
+            self.notice("warning", "ring", f"a new audio ring was begun: {self.ring.replaced}")
+        self.doorbell: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
+        self.doorbell.set(zmq.SNDHWM, _DOORBELL_HWM)
+        self.doorbell.set(zmq.LINGER, 0)
+        self.doorbell.bind(self.paths.doorbell)
+        self.feed: Feed | None = None
+        self.generation = 0
+        self.stale = True
+
+    def work(self) -> None:
+        """Open, pump or close the source."""
+        if self.journal.changed() or self.stale:
+            self.stale = False
+            self._reconcile()
+        if self.feed is not None:
+            self._pump(self.feed)
+        self.ring.beat()
+
+    def sleep_ms(self) -> int:
+        """Return the time until the feed's next block."""
+        return super().sleep_ms() if self.feed is None else min(super().sleep_ms(), self.feed.sleep_ms())
+
+    def _reconcile(self) -> None:
+        for recording in self.journal.open_recordings():
+            if recording.wanted and recording.generation != self.generation:
+                self._begin(recording)
+            elif not recording.wanted and recording.stream is not None and recording.end is None:
+                self._end(recording, "stop")
+
+    def _begin(self, recording: Recording) -> None:
+        source = parse_source(recording.source)
+        if recording.stream == self.ring.stream and recording.first is not None:
+            # This process is the successor of one that died in the midst of it.
+            done = recording.source_offset + self.ring.position - recording.first
+        else:
+            done = recording.source_offset
+        try:
+            feed = self._open(source, done)
+        except (AudioFileError, MicrophoneUnavailable) as error:
+            if recording.stream is None:
+                self.journal.capture_failed(recording.generation, reason=str(error))
+            else:
+                self._end(recording, str(error))
+            self.notice("error", "source", str(error))
+            return
+        if recording.stream != self.ring.stream and not self.journal.capture_began(
+            recording.generation, stream=self.ring.stream, first=self.ring.position, source_offset=done
+        ):
+            feed.close()  # stopped meanwhile
+            return
+        self.feed, self.generation = feed, recording.generation
+        if isinstance(feed, MicrophoneFeed):
+            self.poller.register(feed.wake, zmq.POLLIN)
+        self.publish(
+            CaptureStarted(
+                generation=recording.generation, stream=self.ring.stream, first=self.ring.position, source=str(source)
+            )
+        )
+
+    def _open(self, source: Source, done: int) -> Feed:
+        if isinstance(source, AudioFile):
+            return FileFeed(self.ring, Path(source.path), pace=source.pace, offset=done, room=self._room)
+        if done:
+            self._skip_lost_time()
+        return MicrophoneFeed(self.ring, self.config.capture.device)
+
+    def _skip_lost_time(self) -> None:
+        """Let the index jump over the time in which nothing was captured: a gap is never spliced silently."""
+        with RingReader.attach(self.paths.ring) as reader:
+            reader.seek(self.ring.position - 1)
+            last = reader.read()
+        if last is not None and (lost := (now_ns() - last.capture_ns) * SAMPLE_RATE // 10**9) > 0:
+            self.ring.skip(lost)
+            self.notice("warning", "gap", f"{lost / SAMPLE_RATE:.1f} s of audio were not captured: the stage restarted")
+
+    def _pump(self, feed: Feed) -> None:
+        try:
+            if feed.pump():
+                self._ring_doorbell()
+        except FeedEnded as end:
+            recording = self.journal.recording(self.generation)
+            if end.reason != "eof":
+                self.notice("error", "source", end.reason)
+            if recording is not None:
+                self._end(recording, end.reason)
+
+    def _ring_doorbell(self) -> None:
+        statistics = self.ring.statistics()
+        self.page.set("frames", statistics.frames)
+        self.page.set("xruns", statistics.xruns)
+        self.page.set("position", self.ring.position)
+        body = Frames(stream=self.ring.stream, seq=statistics.seq, head=self.ring.position)
+        self.doorbell.send_multipart(encode(body, src=self.name, boot=boot_id(), seq=statistics.seq, t_ns=now_ns()))
+
+    def _end(self, recording: Recording, reason: str) -> None:
+        """Close the source, then say where its samples end: nothing is published for it after that."""
+        if recording.generation == self.generation:
+            self._close_feed()
+        end = self.ring.position if recording.stream == self.ring.stream else (recording.position or recording.first)
+        assert end is not None  # noqa: S101 - capture_began sets first with stream
+        if self.journal.capture_ended(recording.generation, end=end, reason=reason):
+            self.publish(CaptureEnded(generation=recording.generation, stream=self.ring.stream, end=end, reason=reason))
+
+    def _close_feed(self) -> None:
+        if self.feed is None:
+            return
+        if isinstance(self.feed, MicrophoneFeed):
+            self.poller.unregister(self.feed.wake)
+        with self.busy():
+            self.feed.close()
+        self.feed, self.generation = None, 0
+
+    def _room(self) -> int:
+        """How many samples may be added before the slowest stage would be left behind by more than 10 s."""
+        waiting = self.journal.oldest("segmented")
+        reached = self.ring.position if waiting is None else waiting.first
+        with contextlib.suppress(ShmError):
+            view = CountersView.attach(self.paths.counters("vad"))
+            reached = min(reached, view.counters()["position"])
+            view.close()
+        return _AHEAD_SAMPLES - (self.ring.position - reached)
+
+    def teardown(self) -> None:
+        """Leave the ring for a successor; the recording goes on there."""
+        self._close_feed()
+        self.doorbell.close()
+        self.ring.close()

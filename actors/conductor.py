@@ -1,0 +1,162 @@
+"""The conductor: knows whether somebody dictates, and is the one to ask.
+
+It gives no orders. It writes what is wanted into the journal (a recording of this source, from now; no longer), and
+the stages reconcile to that; its own state is read off the journal, too::
+
+    IDLE --start--> RECORDING --stop, or the source's end--> PROCESSING --all typed or told--> IDLE
+
+so a conductor that is killed and restarted is in the state in which it died, and nobody has to repeat anything.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+import msgspec
+
+from sottovoce.actors.base import Actor, run
+from sottovoce.actors.sources import AudioFile, Microphone, dump_source, parse_source
+from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
+from sottovoce.protocol.control import ControlServer
+from sottovoce.protocol.exceptions import ControlError
+from sottovoce.protocol.messages import PipelineState
+
+_DAY_NS = 86_400 * 10**9
+_FORGET_EVERY_S = 3600.0
+DRAIN_LIMIT_S = 10.0
+"""How long `shutdown` waits for what is being said and typed, unless asked otherwise."""
+
+
+class Conductor(Actor):
+    """State machine and control socket."""
+
+    name = "conductor"
+    hears = ("capture.", "segment.", "transcript.", "inject.")
+
+    def setup(self) -> None:
+        """Open the control socket."""
+        self.control = ControlServer(self.paths.control)
+        self.poller.register(self.control.socket)
+        self.state = PipelineState(state="idle", generation=0, source="", waiting=-1)
+        self.shutdown_at: float | None = None
+        self.forgot_at = float("-inf")
+
+    def work(self) -> None:
+        """Answer requests, close what is over, publish what changed."""
+        self.control.serve(self._handle)
+        for recording in self.journal.open_recordings():
+            if self.journal.close_recording(recording.generation) and recording.end_reason not in (None, "stop", "eof"):
+                self.notice("error", "recording", f"the recording ended early: {recording.end_reason}")
+        self._tell()
+        self._forget()
+        if self.shutdown_at is not None and (self.state.state == "idle" or time.monotonic() > self.shutdown_at):
+            try:
+                Supervisor(self.paths.supervisor_socket).shutdown()
+            except SupervisorUnreachable as error:
+                self.notice("warning", "shutdown", f"{error}; only the conductor stops")
+                self.stopping = True
+            self.shutdown_at = None
+
+    def _tell(self) -> None:
+        newest = self.journal.recording()
+        state: Literal["idle", "recording", "processing"] = "idle"
+        if newest is not None and newest.closed_ns is None:
+            state = "recording" if newest.wanted else "processing"
+        now = PipelineState(
+            state=state,
+            generation=newest.generation if newest else 0,
+            source=str(parse_source(newest.source)) if newest else "",
+            waiting=self.journal.unfinished(),
+        )
+        if now != self.state:
+            self.state = now
+            self.publish(now)
+
+    def _forget(self) -> None:
+        """Delete what `[history] keep` says is too old: days, or all that was finished before this start."""
+        if time.monotonic() - self.forgot_at < _FORGET_EVERY_S:
+            return
+        keep = self.config.history.keep
+        if keep.endswith("d"):
+            self.journal.forget(before_wall_ns=time.time_ns() - int(keep[:-1]) * _DAY_NS)
+        elif self.forgot_at == float("-inf"):
+            self.journal.forget(before_wall_ns=time.time_ns())
+        self.forgot_at = time.monotonic()
+
+    # -- requests ------------------------------------------------------------------------------------------------------
+
+    def _handle(self, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+        verbs = {
+            "start": self._start,
+            "stop": self._stop_recording,
+            "cancel": self._cancel,
+            "toggle": self._toggle,
+            "status": self._status,
+            "shutdown": self._shutdown,
+        }
+        if verb not in verbs:
+            raise ControlError("unknown_verb", f"no verb {verb!r}; there are: {', '.join(verbs)}")
+        try:
+            return verbs[verb](**args)
+        except TypeError as error:
+            raise ControlError("bad_arguments", f"{verb}: {error}") from error
+
+    def _start(self, source: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Want a recording; one that is on already is left alone."""
+        try:
+            wanted = Microphone() if source is None else parse_source(msgspec.json.encode(source))
+        except msgspec.ValidationError as error:
+            raise ControlError("bad_arguments", f"start: {error} (of source)") from error
+        if self.shutdown_at is not None:
+            raise ControlError("stopping", "the service is shutting down; start it again with `sottovoce up --detach`")
+        newest = self.journal.recording()
+        if newest is not None and newest.wanted:
+            if isinstance(wanted, AudioFile):
+                raise ControlError(
+                    "busy", f"recording {newest.generation} is on; end it first with `sottovoce stop` or `cancel`"
+                )
+            return self._status(changed=False)
+        self.journal.begin_recording(dump_source(wanted))
+        return self._status(changed=True)
+
+    def _stop_recording(self) -> dict[str, Any]:
+        newest = self.journal.recording()
+        changed = newest is not None and newest.wanted and self.journal.stop_recording(newest.generation)
+        return self._status(changed=changed)
+
+    def _cancel(self) -> dict[str, Any]:
+        """Stop, and give up whatever of it is not typed yet."""
+        newest = self.journal.recording()
+        if newest is None or newest.closed_ns is not None:
+            return self._status(changed=False)
+        self.journal.stop_recording(newest.generation, cancel=True)
+        return self._status(changed=True)
+
+    def _toggle(self) -> dict[str, Any]:
+        newest = self.journal.recording()
+        return self._stop_recording() if newest is not None and newest.wanted else self._start()
+
+    def _status(self, *, changed: bool | None = None) -> dict[str, Any]:
+        self._tell()
+        status = msgspec.to_builtins(self.state)
+        status.pop("type", None)
+        return status if changed is None else {**status, "changed": changed}
+
+    def _shutdown(self, limit: float = DRAIN_LIMIT_S) -> dict[str, Any]:
+        """End the service once what was said is typed, or after `limit` seconds."""
+        if not isinstance(limit, int | float) or not 0 <= limit <= 3600:
+            raise ControlError("bad_arguments", "shutdown: limit is a number of seconds from 0 to 3600")
+        self._stop_recording()
+        self.shutdown_at = time.monotonic() + limit
+        return self._status(changed=True)
+
+    def teardown(self) -> None:
+        """Close the control socket; with `keep = "session"` the session ends here."""
+        self.control.close()
+        if self.config.history.keep == "session":
+            self.journal.forget(before_wall_ns=time.time_ns())
+
+
+if __name__ == "__main__":
+    run(Conductor)

@@ -1,0 +1,42 @@
+"""What to record: the part of a recording's desired state that names its source."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+
+class Microphone(msgspec.Struct, frozen=True, tag="microphone", forbid_unknown_fields=True):
+    """The configured input device."""
+
+    def __str__(self) -> str:
+        return "microphone"
+
+
+class AudioFile(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True):
+    """A sound file in place of the microphone: the same actor, ring and stages."""
+
+    path: str
+    pace: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 1.0
+    """Times real time; 0 means as fast as the stages follow."""
+
+    def __str__(self) -> str:
+        return self.path
+
+
+Source = Microphone | AudioFile
+
+
+def parse_source(text: str | bytes) -> Source:
+    """Return the source that JSON `text` describes.
+
+    Raises:
+        msgspec.ValidationError: it describes none; the message has the JSON path.
+    """
+    return msgspec.json.decode(text, type=Source)
+
+
+def dump_source(source: Source) -> str:
+    """Return the source as JSON."""
+    return msgspec.json.encode(source).decode()

@@ -1,0 +1,68 @@
+"""The little that is asked of supervisord: shut down, restart or park a stage, tell how all are."""
+
+from __future__ import annotations
+
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from sottovoce.actors.exceptions import ActorError
+
+
+class SupervisorUnreachable(ActorError):
+    """No supervisord answers at the socket."""
+
+
+class Supervisor:
+    """A client of supervisord's XML-RPC interface over its unix socket.
+
+    Args:
+        path: the socket, `Paths.supervisor_socket`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from supervisor.xmlrpc import SupervisorTransport
+
+        self._path = path
+        self._proxy = xmlrpc.client.ServerProxy(
+            "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{path}")
+        )
+
+    def _call(self, method: str, *args: Any) -> Any:
+        """Call `supervisor.<method>`.
+
+        Raises:
+            SupervisorUnreachable: nobody answers.
+            ActorError: supervisord refused; the text is its own.
+        """
+        try:
+            return getattr(self._proxy.supervisor, method)(*args)
+        except xmlrpc.client.Fault as fault:
+            raise ActorError(f"supervisord refused {method}{args}: {fault.faultString}") from fault
+        except (OSError, xmlrpc.client.Error, ExpatError) as error:
+            raise SupervisorUnreachable(
+                f"no supervisord answers at {self._path}; start the service with `sottovoce up`"
+            ) from error
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """Return supervisord's account of each stage: statename, pid, start, exitstatus, spawnerr ..."""
+        return {info["name"]: info for info in self._call("getAllProcessInfo")}
+
+    def restart(self, stage: str) -> None:
+        """Stop a stage if it runs, and start it; returns when it has been started."""
+        if self.processes().get(stage, {}).get("statename") in ("RUNNING", "STARTING"):
+            self._call("stopProcess", stage)
+        self._call("startProcess", stage, False)
+
+    def park(self, stage: str) -> None:
+        """Stop a stage and leave it stopped."""
+        self._call("stopProcess", stage, False)
+
+    def wake(self) -> None:
+        """Make supervisord look at its children now; by itself it may sleep for a second."""
+        self._call("getState")
+
+    def shutdown(self) -> None:
+        """End the service; returns at once."""
+        self._call("shutdown")

@@ -1,0 +1,203 @@
+"""The VAD stage: reads every frame of a recording, and journals a row for each stretch of speech."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+import numpy as np
+import zmq
+
+from sottovoce.actors.base import Actor, run
+from sottovoce.actors.segmenter import Action, Closed, Onset, Pause, Resumed, Segmenter
+from sottovoce.models import SileroVad, Store
+from sottovoce.models.runtime import check_onnxruntime
+from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns
+from sottovoce.protocol.journal import Recording
+from sottovoce.protocol.messages import SegmentClosed, SegmentsDrained, SpeechOnset, SpeechPause, SpeechResumed
+from sottovoce.shm import FRAME_SAMPLES, Frame, RingMissing, RingReader
+
+_FRAMES_A_TURN = 64  # some 10 ms of work between two heartbeats while it catches up
+
+
+class Vad(Actor):
+    """Finds segments."""
+
+    name = "vad"
+    hears = ("capture.", "state.pipeline")
+    counts: ClassVar = ("frames", "position", "lost_samples", "segments")
+    times: ClassVar = ("frame_us", "lag_us")
+
+    def setup(self) -> None:
+        """Load Silero."""
+        self.log.info("onnxruntime", **vars_of(check_onnxruntime()))
+        entry = self.config.vad.model
+        self.silero = SileroVad(Store().path(entry) / "silero_vad.onnx")
+        self.silero.probability(np.zeros(FRAME_SAMPLES, np.float32))
+        self.segmenter = Segmenter(self.config.vad)
+        self.reader: RingReader | None = None
+        self.recording: Recording | None = None
+        self.begun = (0, 0)  # (generation, stream) that the segmenter is in
+        self.more = False
+        self.doorbell: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
+        self.doorbell.set(zmq.RCVHWM, 16)
+        self.doorbell.set(zmq.RECONNECT_IVL, 20)
+        self.doorbell.set(zmq.SUBSCRIBE, b"")
+        self.doorbell.connect(self.paths.doorbell)
+        self.poller.register(self.doorbell, zmq.POLLIN)
+        self.frame_us = self.page.histogram("frame_us")
+        self.lag_us = self.page.histogram("lag_us")
+
+    def sleep_ms(self) -> int:
+        """Return 0 while frames wait, else 100 ms: a doorbell may be lost."""
+        return 0 if self.more else 100 if self.recording is not None else super().sleep_ms()
+
+    def work(self) -> None:
+        """Look at the frames that have come."""
+        while self.doorbell.poll(0):
+            self.doorbell.recv_multipart()
+        if self.journal.changed() or self.recording is not None:
+            self.recording = self.journal.undrained()
+        self.more = False
+        if self.recording is None or not self._attach(self.recording):
+            return
+        recording, reader = self.recording, self.reader
+        assert reader is not None  # noqa: S101 - _attach returned True
+        self._begin(recording, reader)
+        for _ in range(_FRAMES_A_TURN):
+            if recording.end is not None and self.segmenter.position >= recording.end:
+                self._drain(recording)
+                return
+            frame = reader.read()
+            if frame is None:
+                if recording.end is not None and reader.head <= self.segmenter.position:
+                    self._drain(recording)  # it ended in a gap
+                return
+            self._look(recording, reader, frame)
+        self.more = True
+
+    def _attach(self, recording: Recording) -> bool:
+        """Have a reader on the ring that `recording` is in; False while there is none."""
+        if self.reader is not None and self.reader.stream == recording.stream and not self.reader.stale():
+            return True
+        if self.reader is not None:
+            self.reader.close()
+            self.reader = None
+        try:
+            reader = RingReader.attach(self.paths.ring)
+        except RingMissing:
+            return False
+        if reader.stream != recording.stream:
+            reader.close()
+            if recording.end is not None:  # its ring is gone, and nothing more of it can be found
+                self.notice("warning", "ring", "a recording's audio is gone: its ring was replaced")
+                self._finish(recording)
+            return False
+        self.reader, self.begun = reader, (0, 0)
+        return True
+
+    def _begin(self, recording: Recording, reader: RingReader) -> None:
+        assert recording.stream is not None  # noqa: S101 - `undrained` returns none without
+        assert recording.first is not None  # noqa: S101
+        if self.begun == (recording.generation, recording.stream):
+            return
+        self.begun = (recording.generation, recording.stream)
+        position = recording.first if recording.position is None else recording.position
+        floor = recording.first if recording.floor is None else recording.floor
+        self._restart(reader, position, floor)
+
+    def _restart(self, reader: RingReader, position: int, floor: int) -> None:
+        reader.seek(position)
+        self.segmenter.reset(position, floor)
+        self.silero.reset()
+
+    def _look(self, recording: Recording, reader: RingReader, frame: Frame) -> None:
+        began = time.perf_counter_ns()
+        if frame.sample_index > self.segmenter.position:
+            for closed in self.segmenter.gap(frame.sample_index):
+                self._close(recording, reader.stream, frame, closed)
+            self.silero.reset()
+        samples = frame.samples
+        if len(samples) < FRAME_SAMPLES:  # a file's last frame
+            samples = np.pad(samples, (0, FRAME_SAMPLES - len(samples)))
+        probability = self.silero.probability(samples)
+        level = float(np.sqrt(np.mean(np.square(frame.samples))))
+        actions = self.segmenter.push(frame.sample_index, len(frame.samples), probability, level)
+        self.page.add("frames")
+        self.page.set("position", self.segmenter.position)
+        for action in actions:
+            self._act(recording, reader, frame, action)
+        ended = time.perf_counter_ns()
+        self.frame_us.observe((ended - began) // 1000)
+        self.lag_us.observe(max(0, now_ns() - frame.capture_ns) // 1000)
+
+    def _act(self, recording: Recording, reader: RingReader, frame: Frame, action: Action) -> None:
+        stream = reader.stream
+        if isinstance(action, Onset):
+            self.publish(SpeechOnset(stream=stream, first=action.first))
+        elif isinstance(action, Pause):
+            self.publish(SpeechPause(stream=stream, first=action.first, end=action.end))
+        elif isinstance(action, Resumed):
+            self.publish(SpeechResumed(stream=stream, first=action.first))
+        elif isinstance(action, Closed):
+            self._close(recording, stream, frame, action)
+            if action.reason == "length":
+                reader.seek(action.position)
+            self.silero.reset()
+        else:
+            self.journal.vad_moved(recording.generation, position=action.position, floor=action.floor)
+            self.silero.reset()
+
+    def _close(self, recording: Recording, stream: int, frame: Frame, segment: Closed) -> None:
+        """Journal the segment, then tell."""
+        since_ns = (frame.sample_index + len(frame.samples) - segment.speech_end) * 10**9 // SAMPLE_RATE
+        spoken_ns = frame.capture_ns - since_ns
+        new = self.journal.segmented(
+            generation=recording.generation, stream=stream, first=segment.first, end=segment.end,
+            speech_end=segment.speech_end, position=segment.position, spoken_ns=spoken_ns,
+            wall_ns=time.time_ns() - (now_ns() - spoken_ns),
+        )  # fmt: skip
+        if new:
+            self.page.add("segments")
+            self.publish(
+                SegmentClosed(
+                    stream=stream, first=segment.first, end=segment.end, speech_end=segment.speech_end,
+                    reason=segment.reason,
+                )
+            )  # fmt: skip
+            self.log.info(
+                "segment", seconds=round((segment.end - segment.first) / SAMPLE_RATE, 2), reason=segment.reason
+            )
+
+    def _drain(self, recording: Recording) -> None:
+        """Every frame has been seen: end what is open, and say so."""
+        assert self.reader is not None  # noqa: S101 - called after _attach
+        for action in self.segmenter.flush():
+            self.reader.seek(action.position - 1)
+            last = self.reader.read()
+            if last is not None:
+                self._close(recording, self.reader.stream, last, action)
+        self.page.set("lost_samples", self.reader.statistics().lost_samples)
+        self._finish(recording)
+
+    def _finish(self, recording: Recording) -> None:
+        self.begun = (0, 0)
+        if self.journal.vad_drained(recording.generation):
+            self.publish(SegmentsDrained(generation=recording.generation))
+        self.recording = None
+        self.more = True  # another recording may wait
+
+    def teardown(self) -> None:
+        """Let the ring go."""
+        self.doorbell.close()
+        if self.reader is not None:
+            self.reader.close()
+
+
+def vars_of(value: object) -> dict[str, object]:
+    """Return a dataclass's or struct's fields, for a log line."""
+    return {name: getattr(value, name) for name in getattr(value, "__dataclass_fields__", ())}
+
+
+if __name__ == "__main__":
+    run(Vad)

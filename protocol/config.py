@@ -1,0 +1,165 @@
+"""The configuration file, as types: what may be set, its default, its bounds, and a line of why.
+
+TOML, all keys optional; an unknown key is an error, since a misspelt key that is silently ignored is the commonest
+reason why "the setting does nothing". Durations are seconds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from sottovoce.protocol.exceptions import ConfigError
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
+Probability = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
+Threads = Annotated[int, msgspec.Meta(ge=1, le=64)]
+Keep = Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]{0,3}d|session|none)$")]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class CaptureConfig(_Section, frozen=True):
+    """`[capture]`: where audio comes from."""
+
+    device: str = "default"
+    """PortAudio device: "default", an index, or part of a name."""
+    ring_seconds: Annotated[float, msgspec.Meta(ge=10.0, le=3600.0)] = 300.0
+    """Length of the audio ring, which is the replay log of a restarted stage: 64 KB of memory a second."""
+
+
+class VadConfig(_Section, frozen=True):
+    """`[vad]`: where speech begins and ends."""
+
+    model: str = "silero-v6"
+    threshold: Probability = 0.5
+    """Speech begins at a frame of at least this probability."""
+    release: Probability = 0.35
+    """Speech goes on while frames stay at or above this (hysteresis: a flicker around one threshold cuts words)."""
+    min_speech: Seconds = 0.1
+    """Shorter bursts are clicks, not words."""
+    pause: Seconds = 0.16
+    """Silence after which the final decode starts on speculation."""
+    endpoint: Seconds = 0.5
+    """Silence that closes a segment."""
+    preroll: Seconds = 0.3
+    """Audio kept from before the first speech frame, so that soft onsets are not clipped."""
+    tail: Seconds = 0.16
+    """Audio kept from after the last speech frame; small models invent words on long silent tails."""
+    max_segment: Annotated[float, msgspec.Meta(ge=5.0, le=60.0)] = 24.0
+    """Longer speech is split at its quietest point; engines degrade beyond about 30 s."""
+
+
+class FinalConfig(_Section, frozen=True):
+    """`[stt.final]`: the recogniser whose text is typed."""
+
+    model: str = "moonshine-tiny-en"
+    threads: Threads = 1
+
+
+class DraftConfig(_Section, frozen=True):
+    """`[stt.draft]`: the recogniser whose text is only shown, while one speaks."""
+
+    enabled: bool = True
+    model: str = "moonshine-tiny-en"
+    threads: Threads = 1
+    interval: Seconds = 0.2
+    """Shortest time between two drafts; the process lengthens it when decoding is slow."""
+
+
+class SttConfig(_Section, frozen=True):
+    """`[stt]`."""
+
+    final: FinalConfig = FinalConfig()
+    draft: DraftConfig = DraftConfig()
+
+
+class TransformConfig(_Section, frozen=True):
+    """`[transform]`: from what was heard to what is written."""
+
+    language: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}$")] = "en"
+    carry: Seconds = 30.0
+    """A recording begun within this time of the last text goes on where that stopped (space, small letter)."""
+
+
+class InjectConfig(_Section, frozen=True):
+    """`[inject]`: where text goes."""
+
+    backends: tuple[Literal["auto", "wtype", "xdotool", "file", "stdout"], ...] = ("auto",)
+    """Tried in this order; the next one only where it is proven that nothing was typed."""
+    file: str = ""
+    """The file that the `file` backend appends to."""
+    deliver_within: Seconds = 30.0
+    """Text whose turn comes later than this after it was spoken is offered in history, not typed into whatever has the
+    focus by then."""
+
+
+class HistoryConfig(_Section, frozen=True):
+    """`[history]`: how long dictated text is kept."""
+
+    keep: Keep = "30d"
+    """"30d" (days), "session" (until the service stops) or "none" (erased when typed, journal in memory only)."""
+
+
+class WardenConfig(_Section, frozen=True):
+    """`[warden]`: when a stage counts as hung or hopeless."""
+
+    stalled_after: Annotated[float, msgspec.Meta(ge=0.5, le=600.0)] = 2.5
+    """A stage that turns its loop no more for this long is killed and replaced."""
+    loading_limit: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 120.0
+    """The same while it loads a model."""
+    busy_limit: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 60.0
+    """The same while it is in one long native call: a decode, a delivery."""
+    restarts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
+    """So many deaths within `window` park the stage."""
+    window: Seconds = 30.0
+
+
+class LogConfig(_Section, frozen=True):
+    """`[log]`."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(_Section, frozen=True):
+    """The whole file."""
+
+    capture: CaptureConfig = CaptureConfig()
+    vad: VadConfig = VadConfig()
+    stt: SttConfig = SttConfig()
+    transform: TransformConfig = TransformConfig()
+    inject: InjectConfig = InjectConfig()
+    history: HistoryConfig = HistoryConfig()
+    warden: WardenConfig = WardenConfig()
+    log: LogConfig = LogConfig()
+
+    def __post_init__(self) -> None:
+        """Check what no single field can: relations between fields."""
+        if self.vad.release > self.vad.threshold:
+            raise ValueError("vad.release must not exceed vad.threshold - at `$.vad`")
+        if self.vad.pause > self.vad.endpoint:
+            raise ValueError("vad.pause must not exceed vad.endpoint - at `$.vad`")
+        if "file" in self.inject.backends and not self.inject.file:
+            raise ValueError('inject.backends names "file" but inject.file is empty - at `$.inject`')
+
+
+def load_config(path: Path) -> Config:
+    """Read the file at `path`; a missing file means all defaults.
+
+    Raises:
+        ConfigError: unreadable, not TOML, or a key that may not be there or have that value.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return msgspec.toml.decode(data, type=Config)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}; `sottovoce config show` lists every key with its default") from error

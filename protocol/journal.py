@@ -1,0 +1,476 @@
+"""The journal: what makes an utterance arrive, and arrive once.
+
+The problem. Five processes stand between a spoken sentence and the cursor. Any of them may die at any instant, and any
+message between them may be lost or come twice, yet every sentence must be typed, none twice. Queues that acknowledge
+(a broker, ZeroMQ with retries) move the question into the broker and still deliver twice after an ill-timed crash;
+in-memory hand-over loses what the dead process held.
+
+The answer is a write-ahead intent log in the manner of database recovery (Mohan et al., ARIES, 1992, reduced to one row
+an utterance): a row per utterance, and a state that only moves forward::
+
+    segmented -> transcribed -> transformed -> intent -> typed
+        |            |              ^  |          |
+        +------------+-> suppressed |  +-> late   +-> in_doubt
+                                    +----------------- (proof that nothing was typed)
+
+- A stage commits its transition *before* it publishes it. Messages are hints that something waits; every stage also
+  looks for itself at start and four times a second. A lost message costs 250 ms, a duplicate costs one query.
+- Each transition names the state it expects (`UPDATE ... WHERE state = ?`), so a replay after a crash, or a second
+  process doing the same work, changes nothing and is told so.
+- `intent` is committed before the first keystroke. A row found in `intent` by a starting injector is *in doubt*:
+  maybe typed, maybe not, maybe in part. No protocol can decide that from this side of a keyboard, so it is shown to the
+  person and never typed again by itself. A time-out is doubt, too. Only a back end that can prove it typed nothing
+  moves the row back to `transformed`.
+- An utterance's key is (stream, first sample). The VAD is deterministic from its last journalled position, so
+  re-running it over the ring finds the same keys and the INSERT of a known one is a no-op.
+
+What the conductor wants (is a recording on, from which source) is here as well, in `recording`: desired state that each
+stage reconciles to, so that a restarted stage needs nobody to repeat a command.
+
+Durability. WAL with synchronous=NORMAL: a commit is in the page cache when it returns, so it survives the death of any
+process, and no fsync stands in the hot path. A power cut may take the last moments with it; the boot id in each row
+keeps what is left from being typed into the next session.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from sottovoce.protocol.clocks import boot_id, now_ns, suspended_ns
+from sottovoce.protocol.exceptions import JournalError
+from sottovoce.protocol.messages import trace_id
+
+SCHEMA_VERSION: Final = 1
+State = Literal["segmented", "transcribed", "transformed", "intent", "typed", "suppressed", "late", "in_doubt"]
+UNFINISHED: Final[tuple[State, ...]] = ("segmented", "transcribed", "transformed", "intent")
+
+_SCHEMA = f"""
+CREATE TABLE recording (
+    generation INTEGER PRIMARY KEY AUTOINCREMENT,
+    boot TEXT NOT NULL,
+    source TEXT NOT NULL,             -- JSON: what to record
+    requested_ns INTEGER NOT NULL,
+    stop_ns INTEGER,                  -- conductor: recording is wanted until this is set
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    stream INTEGER,                   -- capture: where in which ring it begins ...
+    first INTEGER,
+    source_offset INTEGER NOT NULL DEFAULT 0,  -- ... and which sample of a file that was
+    end INTEGER,                      -- capture: no more samples after this one
+    end_reason TEXT,
+    position INTEGER,                 -- vad: looked at up to here ...
+    floor INTEGER,                    -- ... and the next segment may not begin before this
+    drained INTEGER NOT NULL DEFAULT 0,
+    closed_ns INTEGER                 -- conductor: everything of it has found its end
+);
+CREATE TABLE utterance (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    speech_end INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    heard TEXT,                       -- the recogniser's text
+    text TEXT,                        -- what is typed
+    model TEXT,
+    backend TEXT,
+    spoken_ns INTEGER NOT NULL,       -- CLOCK_MONOTONIC when its last speech was captured
+    asleep_ns INTEGER NOT NULL,       -- how long this boot had been suspended by then
+    wall_ns INTEGER NOT NULL,         -- CLOCK_REALTIME, for people
+    segmented_ns INTEGER NOT NULL,
+    transcribed_ns INTEGER,
+    transformed_ns INTEGER,
+    intent_ns INTEGER,
+    typed_ns INTEGER,
+    UNIQUE (stream, first)
+);
+CREATE INDEX unfinished ON utterance (ordinal) WHERE state IN {UNFINISHED};
+CREATE TABLE memory (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `recording`: the columns above."""
+
+    generation: int
+    boot: str
+    source: str
+    requested_ns: int
+    stop_ns: int | None
+    cancelled: int
+    stream: int | None
+    first: int | None
+    source_offset: int
+    end: int | None
+    end_reason: str | None
+    position: int | None
+    floor: int | None
+    drained: int
+    closed_ns: int | None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether samples should be captured for it now."""
+        return self.stop_ns is None and self.end is None and self.closed_ns is None and self.boot == boot_id()
+
+
+class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `utterance`: the columns above."""
+
+    ordinal: int
+    stream: int
+    first: int
+    end: int
+    speech_end: int
+    generation: int
+    boot: str
+    state: State
+    reason: str | None
+    heard: str | None
+    text: str | None
+    model: str | None
+    backend: str | None
+    spoken_ns: int
+    asleep_ns: int
+    wall_ns: int
+    segmented_ns: int
+    transcribed_ns: int | None
+    transformed_ns: int | None
+    intent_ns: int | None
+    typed_ns: int | None
+
+    @property
+    def trace(self) -> str:
+        """The utterance's trace id."""
+        return trace_id(self.stream, self.first)
+
+    def age_s(self) -> float:
+        """Seconds since it was spoken, sleep of the machine included; infinite when that was in another boot."""
+        if self.boot != boot_id():
+            return float("inf")
+        return (now_ns() + suspended_ns() - self.spoken_ns - self.asleep_ns) / 1e9
+
+    def timings_ms(self) -> dict[str, float]:
+        """Milliseconds from the segment's end to each later step; only steps that have happened."""
+        steps = {
+            "transcribed": self.transcribed_ns, "transformed": self.transformed_ns, "typed": self.typed_ns,
+        }  # fmt: skip
+        return {name: (at - self.segmented_ns) / 1e6 for name, at in steps.items() if at is not None}
+
+
+class Journal:
+    """One process's connection to the journal. Not to be shared between threads, nor carried over a fork.
+
+    Args:
+        path: the database; made with mode 0600 if it is not there.
+        keep: `[history] keep`; with "none", text is erased in the transition that ends an utterance.
+
+    Raises:
+        JournalError: it cannot be opened, is damaged, or was written by a newer version.
+    """
+
+    def __init__(self, path: Path, *, keep: str = "30d") -> None:
+        self.path = path
+        self._erase = keep == "none"
+        try:
+            # SQLite gives -wal and -shm the mode of the database, so make that right first.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+            self._db.row_factory = sqlite3.Row
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
+                self._db.execute(f"PRAGMA {pragma}").close()
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(
+                f"{path}: the journal cannot be opened: {error}; move the file aside and start again "
+                "(a new one is begun, the old one keeps its texts)"
+            ) from error
+        self._seen = -1
+
+    def _migrate(self) -> None:
+        if self._version() != SCHEMA_VERSION:
+            with self._transaction():
+                version = self._version()  # another process may have been first
+                if version > SCHEMA_VERSION:
+                    raise JournalError(
+                        f"{self.path}: written by a newer sottovoce (journal version {version}, this one knows "
+                        f"{SCHEMA_VERSION}); upgrade sottovoce, or move the file aside"
+                    )
+                if version == 0:
+                    for statement in _SCHEMA.split(";\n"):
+                        self._db.execute(statement)
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def changed(self) -> bool:
+        """Tell whether another process has committed since the last call; a few microseconds, reads no table."""
+        seen = int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        changed, self._seen = seen != self._seen, seen
+        return changed
+
+    # -- recordings: the conductor's wish, capture's and the VAD's progress ------------------------------------------
+
+    def begin_recording(self, source: str) -> int:
+        """Want a recording of `source` (JSON) and return its generation."""
+        cursor = self._db.execute(
+            "INSERT INTO recording (boot, source, requested_ns) VALUES (?, ?, ?)",
+            (boot_id(), source, now_ns()),
+        )
+        assert cursor.lastrowid is not None  # noqa: S101 - sqlite3 sets it on every INSERT
+        return cursor.lastrowid
+
+    def stop_recording(self, generation: int, *, cancel: bool = False) -> bool:
+        """Want it no longer; False if that was said before. `cancel` also gives up what is not typed yet."""
+        with self._transaction():
+            if cancel:
+                self._execute("UPDATE recording SET cancelled = 1 WHERE generation = ?", generation)
+                self._execute(
+                    "UPDATE utterance SET state = 'suppressed', reason = 'cancelled' "
+                    "WHERE generation = ? AND state IN ('segmented', 'transcribed', 'transformed')",
+                    generation,
+                )
+            return self._execute(
+                "UPDATE recording SET stop_ns = ? WHERE generation = ? AND stop_ns IS NULL",
+                now_ns(),
+                generation,
+            )
+
+    def recording(self, generation: int | None = None) -> Recording | None:
+        """Return a recording, by default the newest."""
+        row = self._db.execute(
+            "SELECT * FROM recording WHERE ? IS NULL OR generation = ? ORDER BY generation DESC LIMIT 1",
+            (generation, generation),
+        ).fetchone()
+        return None if row is None else Recording(**row)
+
+    def undrained(self) -> Recording | None:
+        """Return the oldest recording of this boot that capture began and the VAD has not finished."""
+        row = self._db.execute(
+            "SELECT * FROM recording WHERE stream IS NOT NULL AND drained = 0 AND closed_ns IS NULL AND boot = ? "
+            "ORDER BY generation LIMIT 1",
+            (boot_id(),),
+        ).fetchone()
+        return None if row is None else Recording(**row)
+
+    def capture_began(self, generation: int, *, stream: int, first: int, source_offset: int = 0) -> bool:
+        """Note where in which ring a recording begins (or goes on, in a new ring: the VAD starts again there).
+
+        False if it is no longer wanted; then nothing may be captured for it.
+        """
+        return self._execute(
+            "UPDATE recording SET stream = ?, first = ?, source_offset = ?, position = NULL, floor = NULL "
+            "WHERE generation = ? AND stop_ns IS NULL AND end IS NULL AND closed_ns IS NULL",
+            stream, first, source_offset, generation,
+        )  # fmt: skip
+
+    def capture_ended(self, generation: int, *, end: int, reason: str) -> bool:
+        """Note that no sample of it comes after `end`."""
+        return self._execute(
+            "UPDATE recording SET end = ?, end_reason = ? WHERE generation = ? AND end IS NULL", end, reason, generation
+        )
+
+    def capture_failed(self, generation: int, *, reason: str) -> bool:
+        """Note that its source could not be opened, so that there is nothing to wait for."""
+        return self._execute(
+            "UPDATE recording SET end = 0, end_reason = ?, drained = 1 "
+            "WHERE generation = ? AND end IS NULL AND stream IS NULL",
+            reason, generation,
+        )  # fmt: skip
+
+    def vad_moved(self, generation: int, *, position: int, floor: int) -> None:
+        """Note a boundary from which the VAD can start again, state reset, and find the same segments."""
+        self._execute("UPDATE recording SET position = ?, floor = ? WHERE generation = ?", position, floor, generation)
+
+    def vad_drained(self, generation: int) -> bool:
+        """Note that every sample up to `end` has been looked at."""
+        return self._execute("UPDATE recording SET drained = 1 WHERE generation = ? AND drained = 0", generation)
+
+    def open_recordings(self) -> list[Recording]:
+        """Return the recordings that have not been closed, oldest first."""
+        rows = self._db.execute("SELECT * FROM recording WHERE closed_ns IS NULL ORDER BY generation").fetchall()
+        return [Recording(**row) for row in rows]
+
+    def close_recording(self, generation: int) -> bool:
+        """Close it if it is over: not wanted, all captured and segmented, each utterance at its end.
+
+        A recording that was stopped before capture began it is over, and so is one of another boot.
+        """
+        return self._execute(  # the state names are constants of this module
+            "UPDATE recording SET closed_ns = ? WHERE generation = ? AND closed_ns IS NULL AND ("  # noqa: S608
+            "boot != ? OR (stream IS NULL AND stop_ns IS NOT NULL) OR (end IS NOT NULL AND drained = 1 AND NOT EXISTS ("
+            f"SELECT 1 FROM utterance WHERE utterance.generation = recording.generation AND state IN {UNFINISHED})))",
+            now_ns(), generation, boot_id(),
+        )  # fmt: skip
+
+    # -- utterances ----------------------------------------------------------------------------------------------------
+
+    def segmented(
+        self, *, generation: int, stream: int, first: int, end: int, speech_end: int, spoken_ns: int,
+        position: int, wall_ns: int,
+    ) -> bool:  # fmt: skip
+        """Enter an utterance and the VAD's new position, in one commit; False if its key is known already."""
+        with self._transaction():
+            cancelled = self._db.execute(
+                "SELECT cancelled FROM recording WHERE generation = ?", (generation,)
+            ).fetchone()
+            state, reason = ("suppressed", "cancelled") if cancelled and cancelled[0] else ("segmented", None)
+            new = self._execute(
+                "INSERT OR IGNORE INTO utterance (stream, first, end, speech_end, generation, boot, state, reason, "
+                "spoken_ns, asleep_ns, wall_ns, segmented_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                stream, first, end, speech_end, generation, boot_id(), state, reason, spoken_ns, suspended_ns(),
+                wall_ns, now_ns(),
+            )  # fmt: skip
+            self.vad_moved(generation, position=position, floor=end)
+        return new
+
+    def transcribed(self, ordinal: int, *, text: str, model: str) -> bool:
+        """segmented -> transcribed, with the recogniser's text."""
+        return self._execute(
+            "UPDATE utterance SET state = 'transcribed', heard = ?, model = ?, transcribed_ns = ? "
+            "WHERE ordinal = ? AND state = 'segmented'",
+            text, model, now_ns(), ordinal,
+        )  # fmt: skip
+
+    def suppressed(self, ordinal: int, *, reason: str, text: str | None = None, model: str | None = None) -> bool:
+        """segmented or transcribed -> suppressed: it will not be typed, for this reason."""
+        return self._execute(
+            "UPDATE utterance SET state = 'suppressed', reason = ?, model = coalesce(?, model), "
+            "heard = CASE WHEN ? THEN NULL ELSE coalesce(?, heard) END "
+            "WHERE ordinal = ? AND state IN ('segmented', 'transcribed')",
+            reason, model, self._erase, text, ordinal,
+        )  # fmt: skip
+
+    def transformed(self, ordinal: int, *, text: str, context: str) -> bool:
+        """transcribed -> transformed, and the transform's context with it: both or neither."""
+        with self._transaction():
+            moved = self._execute(
+                "UPDATE utterance SET state = 'transformed', text = ?, transformed_ns = ? "
+                "WHERE ordinal = ? AND state = 'transcribed'",
+                text, now_ns(), ordinal,
+            )  # fmt: skip
+            if moved:
+                self._db.execute("INSERT OR REPLACE INTO memory VALUES ('transform', ?)", (context,))
+        return moved
+
+    def intent(self, ordinal: int, *, backend: str) -> bool:
+        """transformed -> intent: the first keystroke may follow, and only after this has returned True."""
+        return self._execute(
+            "UPDATE utterance SET state = 'intent', backend = ?, intent_ns = ? "
+            "WHERE ordinal = ? AND state = 'transformed'",
+            backend, now_ns(), ordinal,
+        )  # fmt: skip
+
+    def typed(self, ordinal: int, *, backend: str) -> bool:
+        """intent -> typed."""
+        return self._execute(
+            "UPDATE utterance SET state = 'typed', backend = ?, typed_ns = ?, "
+            "heard = CASE WHEN ? THEN NULL ELSE heard END, text = CASE WHEN ? THEN NULL ELSE text END "
+            "WHERE ordinal = ? AND state = 'intent'",
+            backend, now_ns(), self._erase, self._erase, ordinal,
+        )  # fmt: skip
+
+    def nothing_typed(self, ordinal: int, *, reason: str) -> bool:
+        """intent -> transformed, on proof that no keystroke was sent."""
+        return self._execute(
+            "UPDATE utterance SET state = 'transformed', reason = ? WHERE ordinal = ? AND state = 'intent'",
+            reason, ordinal,
+        )  # fmt: skip
+
+    def in_doubt(self, ordinal: int, *, reason: str) -> bool:
+        """intent -> in_doubt: it may have been typed, wholly, partly or not."""
+        return self._execute(
+            "UPDATE utterance SET state = 'in_doubt', reason = ? WHERE ordinal = ? AND state = 'intent'",
+            reason, ordinal,
+        )  # fmt: skip
+
+    def late(self, ordinal: int, *, reason: str) -> bool:
+        """transformed -> late: its turn came when the focus may long have been elsewhere."""
+        return self._execute(
+            "UPDATE utterance SET state = 'late', reason = ? WHERE ordinal = ? AND state = 'transformed'",
+            reason, ordinal,
+        )  # fmt: skip
+
+    def oldest(self, *states: State) -> UtteranceRow | None:
+        """Return the first utterance, in spoken order, that is in one of `states`.
+
+        A stage that keeps order asks for its own state *and all earlier ones*, and waits if an earlier one comes back.
+        """
+        marks = ", ".join("?" * len(states))
+        row = self._db.execute(
+            f"SELECT * FROM utterance INDEXED BY unfinished WHERE state IN {UNFINISHED} AND state IN ({marks}) "  # noqa: S608
+            "ORDER BY ordinal LIMIT 1",
+            states,
+        ).fetchone()
+        return None if row is None else UtteranceRow(**row)
+
+    def unfinished(self, generation: int | None = None) -> int:
+        """Count the utterances that have not come to an end, of one recording or of all."""
+        row = self._db.execute(
+            f"SELECT count(*) FROM utterance INDEXED BY unfinished WHERE state IN {UNFINISHED} "  # noqa: S608
+            "AND (? IS NULL OR generation = ?)",
+            (generation, generation),
+        ).fetchone()
+        return int(row[0])
+
+    def utterances(self, *, generation: int | None = None, limit: int = -1) -> list[UtteranceRow]:
+        """Return the newest `limit` utterances (-1: all), of one recording or of all, in spoken order."""
+        rows = self._db.execute(
+            "SELECT * FROM utterance WHERE ? IS NULL OR generation = ? ORDER BY ordinal DESC LIMIT ?",
+            (generation, generation, limit),
+        ).fetchall()
+        return [UtteranceRow(**row) for row in reversed(rows)]
+
+    def utterance(self, ordinal: int) -> UtteranceRow:
+        """Return one utterance.
+
+        Raises:
+            JournalError: there is none of this number.
+        """
+        row = self._db.execute("SELECT * FROM utterance WHERE ordinal = ?", (ordinal,)).fetchone()
+        if row is None:
+            raise JournalError(f"no utterance {ordinal} in {self.path}")
+        return UtteranceRow(**row)
+
+    def context(self) -> tuple[str, UtteranceRow | None]:
+        """Return the transform's remembered context ("" at first) and the utterance that was transformed last."""
+        row = self._db.execute("SELECT value FROM memory WHERE key = 'transform'").fetchone()
+        last = self._db.execute(
+            "SELECT * FROM utterance WHERE transformed_ns IS NOT NULL ORDER BY ordinal DESC LIMIT 1"
+        ).fetchone()
+        return ("" if row is None else str(row[0])), (None if last is None else UtteranceRow(**last))
+
+    def forget(self, *, before_wall_ns: int) -> int:
+        """Delete finished utterances spoken before a time (CLOCK_REALTIME ns) and return how many."""
+        cursor = self._db.execute(
+            f"DELETE FROM utterance WHERE wall_ns < ? AND state NOT IN {UNFINISHED}",  # noqa: S608
+            (before_wall_ns,),
+        )
+        return cursor.rowcount
+
+    def _execute(self, sql: str, *values: Any) -> bool:
+        return self._db.execute(sql, values).rowcount > 0

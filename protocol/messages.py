@@ -1,0 +1,258 @@
+"""What processes say to each other: one struct a message type, in one envelope.
+
+On the wire a message is two frames: the topic, which is the type (`transcript.final`), and the envelope as JSON. A
+reader that meets an unknown field ignores it and skips an unknown type, so that newer stages and older observers live
+together; a known type with a wrong body is an error that names the JSON path and never quotes the content.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sottovoce.protocol.exceptions import MessageError
+
+VERSION = 1
+MAX_BYTES = 1 << 20  # an utterance of 30 s is under 1 KB of text; more than this is not from us
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """Base of all bodies."""
+
+
+class Utterance(Body, frozen=True):
+    """Base of bodies about one utterance: its key is the capture stream and its first sample."""
+
+    stream: int
+    first: int
+    """Index of the first sample, pre-roll included."""
+
+    @property
+    def trace(self) -> str:
+        """The trace id that follows an utterance through all stages."""
+        return trace_id(self.stream, self.first)
+
+
+class PipelineState(Body, frozen=True, tag="state.pipeline"):
+    """The conductor's state, and with it what every stage should be doing (re-sent to late subscribers)."""
+
+    state: Literal["idle", "recording", "processing"]
+    generation: int
+    """Counts recordings; 0 before the first."""
+    source: str
+    """"microphone" or the path of a file."""
+    waiting: int
+    """Utterances captured and not yet delivered."""
+
+
+class StageState(Body, frozen=True, tag="state.stage"):
+    """One process's own state (re-sent to late subscribers)."""
+
+    stage: str
+    pid: int
+    state: Literal["loading", "ready", "stopping"]
+    detail: str
+
+
+class CaptureStarted(Body, frozen=True, tag="capture.started"):
+    """The first sample of a recording is about to enter the ring."""
+
+    generation: int
+    stream: int
+    first: int
+    source: str
+
+
+class CaptureEnded(Body, frozen=True, tag="capture.ended"):
+    """The last sample of a recording is in the ring."""
+
+    generation: int
+    stream: int
+    end: int
+    reason: str
+
+
+class Frames(Body, frozen=True, tag="audio.frames"):
+    """The doorbell: a frame was published. A hint only; readers look at the ring in any case."""
+
+    stream: int
+    seq: int
+    head: int
+
+
+class SpeechOnset(Utterance, frozen=True, tag="speech.onset"):
+    """Somebody began to speak."""
+
+
+class SpeechPause(Utterance, frozen=True, tag="speech.pause"):
+    """Silence that may become an endpoint: the final decode may start on speculation."""
+
+    end: int
+    """Where the segment would end, tail included, if nothing more were said."""
+
+
+class SpeechResumed(Utterance, frozen=True, tag="speech.resumed"):
+    """The pause was none."""
+
+
+class SegmentClosed(Utterance, frozen=True, tag="segment.closed"):
+    """An endpoint: the utterance is journalled and waits for its final text."""
+
+    end: int
+    speech_end: int
+    reason: Literal["silence", "stop", "length", "gap"]
+
+
+class SegmentsDrained(Body, frozen=True, tag="segment.drained"):
+    """Every sample of a recording has been looked at."""
+
+    generation: int
+
+
+class Draft(Utterance, frozen=True, tag="transcript.draft"):
+    """A hypothesis of the open segment, to be shown and never typed."""
+
+    end: int
+    text: str
+    stable: int
+    """Length in characters of the prefix that two successive hypotheses agreed on (LocalAgreement-2)."""
+    window_id: int
+    """Grows with every decode, across processes and restarts: CLOCK_MONOTONIC ns at the decode's start."""
+
+
+class Final(Utterance, frozen=True, tag="transcript.final"):
+    """The text of a closed segment."""
+
+    end: int
+    text: str
+    window_id: int
+    corrects_window_ids: tuple[int, ...]
+    """The drafts that this replaces."""
+    model: str
+    audio_s: float
+    decode_s: float
+    speculative: bool
+    """Decoded during the pause, before the endpoint was certain."""
+
+
+class Suppressed(Utterance, frozen=True, tag="transcript.suppressed"):
+    """The segment is not typed, and why."""
+
+    reason: str
+
+
+class TextReady(Utterance, frozen=True, tag="text.ready"):
+    """What will be typed. A hint: the injector takes text from the journal alone."""
+
+    text: str
+
+
+class Typed(Utterance, frozen=True, tag="inject.typed"):
+    """The text was handed to the desktop, once."""
+
+    text: str
+    backend: str
+    timings_ms: dict[str, float]
+    """Milliseconds between the journal's steps: segment, transcribe, transform, inject, total."""
+
+
+class NotTyped(Utterance, frozen=True, tag="inject.not_typed"):
+    """The text is in the journal and was not (certainly) typed; `sottovoce history` shows it."""
+
+    state: Literal["in_doubt", "late"]
+    detail: str
+
+
+class Notice(Body, frozen=True, tag="notice"):
+    """Something that a person should know, and what to do about it. Never holds dictated text."""
+
+    level: Literal["info", "warning", "error"]
+    stage: str
+    code: str
+    text: str
+
+
+BODIES: tuple[type[Body], ...] = (
+    PipelineState, StageState, CaptureStarted, CaptureEnded, Frames, SpeechOnset, SpeechPause, SpeechResumed,
+    SpeechDropped, SegmentClosed, SegmentsDrained, Draft, Final, Suppressed, TextReady, Typed, NotTyped, Notice,
+)  # fmt: skip
+
+
+def topic_of(body: type[Body] | Body) -> str:
+    """Return the topic, which is the type tag, of a body or its class."""
+    return str(body.__struct_config__.tag)
+
+
+_DECODERS = {topic_of(body): msgspec.json.Decoder(body) for body in BODIES}
+
+
+def trace_id(stream: int, first: int) -> str:
+    """Return the id that follows an utterance: `<stream in hex>-<first sample>`."""
+    return f"{stream:x}-{first}"
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands around every body."""
+
+    v: int
+    src: str
+    """Name of the sending process."""
+    boot: str
+    """Boot id: `t_ns` of two boots cannot be compared."""
+    seq: int
+    """Counts this sender's messages from 1; a jump is a loss, a fall is a restart."""
+    t_ns: int
+    """CLOCK_MONOTONIC at sending."""
+    trace: str
+    type: str
+    body: msgspec.Raw
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A decoded message."""
+
+    src: str
+    boot: str
+    seq: int
+    t_ns: int
+    trace: str
+    topic: str
+    body: Body
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_ENCODER = msgspec.json.Encoder()
+
+
+def encode(body: Body, *, src: str, boot: str, seq: int, t_ns: int) -> tuple[bytes, bytes]:
+    """Return the topic and payload frames of a message."""
+    topic = topic_of(body)
+    envelope = Envelope(
+        v=VERSION, src=src, boot=boot, seq=seq, t_ns=t_ns, type=topic, body=msgspec.Raw(_ENCODER.encode(body)),
+        trace=body.trace if isinstance(body, Utterance) else "",
+    )  # fmt: skip
+    return topic.encode(), _ENCODER.encode(envelope)
+
+
+def decode(payload: bytes) -> Event | None:
+    """Return the event of a payload, or None where its type or version is newer than this reader.
+
+    Raises:
+        MessageError: not JSON, not an envelope, larger than MAX_BYTES, or a known type with a wrong body.
+    """
+    if len(payload) > MAX_BYTES:
+        raise MessageError(f"a message of {len(payload)} bytes; the limit is {MAX_BYTES}")
+    try:
+        envelope = _ENVELOPE.decode(payload)
+        decoder = _DECODERS.get(envelope.type)
+        if envelope.v != VERSION or decoder is None:
+            return None
+        body = decoder.decode(envelope.body)
+    # RecursionError: msgspec's own answer to JSON nested a thousand deep.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MessageError(f"malformed message: {error}") from error
+    return Event(
+        src=envelope.src, boot=envelope.boot, seq=envelope.seq, t_ns=envelope.t_ns, trace=envelope.trace,
+        topic=envelope.type, body=body,
+    )  # fmt: skip
