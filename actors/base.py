@@ -134,7 +134,7 @@ class Actor:
                 self.work()
                 flush.flush()
                 self.poller.poll(self.sleep_ms())
-                self._drain(wake)
+                self._swallow(wake)
         finally:
             self._say("stopping")
             self.teardown()
@@ -155,7 +155,7 @@ class Actor:
         self.stopping = True
 
     @staticmethod
-    def _drain(wake: socket.socket) -> None:
+    def _swallow(wake: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
             wake.recv(64)
 

@@ -34,7 +34,8 @@ def parse_source(text: str | bytes) -> Source:
     Raises:
         msgspec.ValidationError: it describes none; the message has the JSON path.
     """
-    return msgspec.json.decode(text, type=Source)
+    source: Source = msgspec.json.decode(text, type=Source)
+    return source
 
 
 def dump_source(source: Source) -> str:

@@ -14,7 +14,7 @@ from typing import ClassVar
 from sottovoce.actors.agreement import stable_prefix
 from sottovoce.actors.base import TICK_MS, Actor, run
 from sottovoce.actors.guard import refuse
-from sottovoce.models import Result, load_engine
+from sottovoce.models import Result, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
 from sottovoce.protocol.config import DraftConfig, FinalConfig
 from sottovoce.protocol.journal import UtteranceRow
@@ -38,8 +38,8 @@ _DRAFT_SHARE = 4.0
 class Recogniser(Actor):
     """What both roles share: an engine and a reader of the ring."""
 
-    counts: ClassVar = ("decodes", "audio_ms")
-    times: ClassVar = ("decode_us",)
+    counts: ClassVar[tuple[str, ...]] = ("decodes", "audio_ms")
+    times: ClassVar[tuple[str, ...]] = ("decode_us",)
 
     def settings(self) -> FinalConfig | DraftConfig:
         """Return this role's part of the configuration."""
@@ -49,7 +49,8 @@ class Recogniser(Actor):
         """Load the engine and decode once, so that the first sentence does not pay for lazy initialisation."""
         settings = self.settings()
         began = time.monotonic()
-        self.engine = load_engine(settings.model, threads=settings.threads)
+        store = Store()
+        self.engine = load_engine(store.catalogue[settings.model], store.path(settings.model), threads=settings.threads)
         self.engine.warm_up()
         self.log.info("engine", model=settings.model, load_s=round(time.monotonic() - began, 3))
         self.reader: RingReader | None = None
@@ -93,7 +94,7 @@ class FinalRecogniser(Recogniser):
 
     name = "stt-final"
     hears = ("segment.closed", "speech.", "transcript.draft")
-    counts: ClassVar = (*Recogniser.counts, "speculated", "used")
+    counts: ClassVar[tuple[str, ...]] = (*Recogniser.counts, "speculated", "used")
 
     def setup(self) -> None:
         """Load, and forget what a predecessor speculated."""

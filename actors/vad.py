@@ -25,8 +25,8 @@ class Vad(Actor):
 
     name = "vad"
     hears = ("capture.", "state.pipeline")
-    counts: ClassVar = ("frames", "position", "lost_samples", "segments")
-    times: ClassVar = ("frame_us", "lag_us")
+    counts: ClassVar[tuple[str, ...]] = ("frames", "position", "lost_samples", "segments")
+    times: ClassVar[tuple[str, ...]] = ("frame_us", "lag_us")
 
     def setup(self) -> None:
         """Load Silero."""

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""What people run: the command line, the service under supervisord, the demo and the benchmarks."""

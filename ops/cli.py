@@ -1,5 +1,368 @@
-"""Command line."""
+"""The command line, `sottovoce`. What a verb needs is imported inside it, since `toggle` sits behind a key."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from sottovoce.ops.exceptions import EXIT_BAD_INPUT, EXIT_CONFIGURATION, EXIT_FAILED, EXIT_UNREACHABLE
+from sottovoce.protocol.exceptions import ControlError
+
+app = typer.Typer(
+    name="sottovoce",
+    help="Local voice dictation: you speak, the words appear where the cursor is. Nothing leaves the machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="The models: which there are, pull and verify them.", no_args_is_help=True)
+config_app = typer.Typer(help="The configuration: show what is in force, check the file.", no_args_is_help=True)
+bench_app = typer.Typer(help="Benchmarks.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+app.add_typer(config_app, name="config")
+app.add_typer(bench_app, name="bench")
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def main() -> None:
-    """Run."""
+def main() -> NoReturn:
+    """Run the command line; every expected failure is one line and a documented exit code."""
+    try:
+        app(standalone_mode=True)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, and Python would complain about that at exit
+        sys.exit(EXIT_FAILED)
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        print(f"sottovoce: {error}", file=sys.stderr)
+        sys.exit(code)
+    sys.exit(0)
+
+
+# By name, most special first: importing the classes would cost `toggle` numpy and more.
+_EXIT_CODES = {
+    "ConfigError": EXIT_CONFIGURATION,
+    "PathError": EXIT_CONFIGURATION,
+    "ModelError": EXIT_CONFIGURATION,
+    "RulesError": EXIT_CONFIGURATION,
+    "AudioFileError": EXIT_BAD_INPUT,
+    "OpsError": EXIT_FAILED,
+    "ProtocolError": EXIT_FAILED,
+    "ShmError": EXIT_FAILED,
+    "ActorError": EXIT_FAILED,
+}
+
+
+def _exit_code(error: Exception) -> int | None:
+    """Return the exit code of an expected error, None for a defect."""
+    if isinstance(error, ControlError) and error.code == "unreachable":
+        return EXIT_UNREACHABLE
+    names = {base.__name__ for base in type(error).__mro__}
+    return next((code for name, code in _EXIT_CODES.items() if name in names), None)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+# -- dictation ---------------------------------------------------------------------------------------------------------
+
+
+def _control(verb: str, as_json: bool) -> None:
+    from sottovoce.protocol.control import request
+    from sottovoce.protocol.paths import Paths
+
+    result = request(Paths.from_environment().control, verb)
+    if as_json:
+        _print_json(result)
+    else:
+        print(result["state"])
+
+
+@app.command()
+def toggle(as_json: JsonFlag = False) -> None:
+    """Begin to record, or end the recording and type the rest. Bind this to a key."""
+    _control("toggle", as_json)
+
+
+@app.command()
+def start(as_json: JsonFlag = False) -> None:
+    """Begin to record."""
+    _control("start", as_json)
+
+
+@app.command()
+def stop(as_json: JsonFlag = False) -> None:
+    """End the recording and type the rest."""
+    _control("stop", as_json)
+
+
+@app.command()
+def cancel(as_json: JsonFlag = False) -> None:
+    """End the recording and give up what is not typed yet."""
+    _control("cancel", as_json)
+
+
+@app.command()
+def watch(as_json: JsonFlag = False) -> None:
+    """Show what is heard, as it is heard: drafts dim, finals bright."""
+    from sottovoce.ops.console import Console
+    from sottovoce.ops.console import as_json as line
+    from sottovoce.protocol.client import subscribe
+
+    console = Console()
+    try:
+        for event in subscribe("transcript.", "state.pipeline", "inject.", "notice"):
+            if as_json:
+                print(line(event), flush=True)
+            else:
+                console.show(event)
+    except KeyboardInterrupt:
+        print()
+
+
+# -- the service -------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def up(detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is ready.")] = False) -> None:
+    """Start the service, pulling the models it needs if they are not here."""
+    from sottovoce.models import Store
+    from sottovoce.ops import service
+    from sottovoce.ops.progress import ProgressBar
+    from sottovoce.protocol.config import load_config
+    from sottovoce.protocol.paths import Paths
+
+    paths = Paths.from_environment()
+    if missing := service.missing_models(load_config(paths.config)):
+        Store().pull(missing, ProgressBar())
+    process, seconds = service.start(paths, detach=detach)
+    print(f"ready in {seconds:.1f} s; `sottovoce toggle` begins to record", file=sys.stderr)
+    if not detach:
+        code = service.wait_for(process, lambda: service.stop(paths))
+        service.sweep(paths)
+        raise typer.Exit(EXIT_FAILED if code else 0)
+
+
+@app.command()
+def down(
+    limit: Annotated[float, typer.Option(help="Seconds to wait for what is being said and typed.")] = 10.0,
+) -> None:
+    """End the service, once what was said is typed."""
+    from sottovoce.ops import service
+    from sottovoce.protocol.paths import Paths
+
+    print("stopped" if service.stop(Paths.from_environment(), limit=limit) else "the service does not run")
+
+
+@app.command()
+def status(as_json: JsonFlag = False) -> None:
+    """Show the state of the pipeline and of each stage."""
+    from sottovoce.ops import service
+    from sottovoce.protocol.paths import Paths
+
+    report: dict[str, Any] = service.status(Paths.from_environment())
+    if as_json:
+        _print_json(report)
+        return
+    print(f"{report['state']}, recording {report['generation']}, {report['waiting']} waiting")
+    for name, stage in report["stages"].items():
+        print(f"  {name:<11}{stage['state']:<10}pid {stage['pid']:<9}{stage['up_s']} s")
+
+
+@app.command()
+def restart(stage: Annotated[str, typer.Argument(help="A stage, as `status` names it.")]) -> None:
+    """Stop one stage and start it again."""
+    from sottovoce.actors.supervisor import Supervisor
+    from sottovoce.protocol.paths import Paths
+
+    Supervisor(Paths.from_environment().supervisor_socket).restart(stage)
+    print(f"{stage} restarted")
+
+
+@app.command()
+def logs(
+    stage: Annotated[str, typer.Argument(help="A stage; all of them by default.")] = "",
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 40,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the last lines of the stages' logs, in the order of their times."""
+    from sottovoce.ops.logs import last_lines
+    from sottovoce.protocol.paths import Paths
+
+    for line in last_lines(Paths.from_environment().logs, stage, lines, as_json=as_json):
+        print(line)
+
+
+# -- without a service -------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def transcribe(
+    files: Annotated[list[Path], typer.Argument(help="Sound files: WAV, FLAC, OGG, MP3, M4A, any rate.")],
+    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Write down what is said in files. Files that cannot be read are named; the others are still done."""
+    from dataclasses import asdict
+
+    from sottovoce.actors.audiofile import AudioFileError
+    from sottovoce.ops.transcribe import Transcriber
+    from sottovoce.protocol.config import load_config
+    from sottovoce.protocol.paths import Paths
+
+    if output not in ("text", "json"):
+        raise typer.BadParameter(f"{output!r} is not a format; text and json are", param_hint="--format")
+    transcriber = Transcriber(load_config(Paths.from_environment().config))
+    failed, transcripts = False, []
+    for file in files:
+        try:
+            transcript = transcriber.transcribe(file)
+        except AudioFileError as error:
+            print(f"sottovoce: {error}", file=sys.stderr)
+            failed = True
+            continue
+        transcripts.append(asdict(transcript))
+        if output == "text":
+            print(f"{file}: {transcript.text}" if len(files) > 1 else transcript.text)
+    if output == "json" and transcripts:
+        _print_json(transcripts[0] if len(files) == 1 else transcripts)
+    if failed:
+        raise typer.Exit(EXIT_BAD_INPUT)
+
+
+@app.command()
+def transform(text: Annotated[list[str], typer.Argument(help="What was said.")]) -> None:
+    """Show what would be typed for a spoken text."""
+    from sottovoce.actors.transform import Context, Transformer
+    from sottovoce.protocol.config import load_config
+    from sottovoce.protocol.paths import Paths
+
+    config = load_config(Paths.from_environment().config)
+    print(Transformer.load(config.transform.language).apply(" ".join(text), Context())[0])
+
+
+@app.command()
+def demo(
+    audio: Annotated[Path | None, typer.Argument(help="A recording; by default ten seconds of Beckett.")] = None,
+) -> None:
+    """Dictate a recording through a service of its own, and show how long each stage took."""
+    from sottovoce.ops import demo as demo_
+
+    demo_.run(audio)
+
+
+@models_app.command("list")
+def models_list(as_json: JsonFlag = False) -> None:
+    """List the models of the catalogue, and which of them are here."""
+    from sottovoce.models import Store
+
+    models = Store().list()
+    if as_json:
+        _print_json(
+            [
+                {
+                    "name": model.name, "task": model.entry.task, "languages": list(model.entry.languages),
+                    "licence": model.entry.licence, "bytes": model.entry.size, "installed": model.installed,
+                }
+                for model in models
+            ]
+        )  # fmt: skip
+        return
+    for model in models:
+        here = "installed" if model.installed else ""
+        print(f"{model.name:<24}{model.entry.task:<8}{model.entry.size / 1e6:>7.1f} MB  {here:<11}{model.entry.about}")
+
+
+@models_app.command("pull")
+def models_pull(names: Annotated[list[str], typer.Argument(help="Models, as `models list` names them.")]) -> None:
+    """Download and verify models that are not here yet."""
+    from sottovoce.models import Store
+    from sottovoce.ops.progress import ProgressBar
+
+    Store().pull(names, ProgressBar())
+    print(f"{', '.join(names)}: ready")
+
+
+@models_app.command("verify")
+def models_verify(names: Annotated[list[str] | None, typer.Argument(help="Models; all that are here.")] = None) -> None:
+    """Check the files of models against their checksums."""
+    from sottovoce.models import Store
+
+    store = Store()
+    for name in names or [model.name for model in store.list() if model.installed]:
+        store.verify(name)
+        print(f"{name}: sound")
+
+
+@config_app.command("show")
+def config_show(as_json: JsonFlag = False) -> None:
+    """Print every setting that is in force, as a configuration file."""
+    import msgspec
+
+    from sottovoce.ops.settings import as_toml
+    from sottovoce.protocol.config import load_config
+    from sottovoce.protocol.paths import Paths
+
+    paths = Paths.from_environment()
+    settings = msgspec.to_builtins(load_config(paths.config))
+    if as_json:
+        _print_json(settings)
+    else:
+        absent = "" if paths.config.exists() else " (not there: all defaults)"
+        print(f"# {paths.config}{absent}\n{as_toml(settings)}", end="")
+
+
+@config_app.command("check")
+def config_check() -> None:
+    """Check the configuration file, and that the models it names exist."""
+    from sottovoce.ops.service import missing_models
+    from sottovoce.protocol.config import load_config
+    from sottovoce.protocol.paths import Paths
+
+    path = Paths.from_environment().config
+    missing = missing_models(load_config(path))
+    print(f"{path}: {'sound' if path.exists() else 'not there, so all defaults'}")
+    if missing:
+        print(f"not pulled yet: {', '.join(missing)}; run: sottovoce models pull {' '.join(missing)}")
+
+
+@bench_app.command("ring")
+def bench_ring(
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long each number of readers is measured.")] = 5.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Publish to and read from the ring in real processes: bad and lost frames, microseconds."""
+    from sottovoce.ops import bench_ring as bench
+
+    report = bench.run(seconds=seconds)
+    if as_json:
+        _print_json(report)
+    else:
+        print(bench.render(report))
+
+
+@bench_app.command("live")
+def bench_live(
+    audio: Annotated[Path, typer.Argument(help="A recording.")],
+    events: Annotated[Path, typer.Option("--events", help="Where to write the events, a JSON object a line.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Feed a recording in real time to the running service and write down when what came."""
+    from sottovoce.ops import bench_live as bench
+    from sottovoce.protocol.paths import Paths
+
+    report = bench.run(Paths.from_environment(), audio, events)
+    if as_json:
+        _print_json(report)
+    else:
+        print(report["text"])
+
+
+if __name__ == "__main__":
+    main()

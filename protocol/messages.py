@@ -175,7 +175,7 @@ class Notice(Body, frozen=True, tag="notice"):
 
 BODIES: tuple[type[Body], ...] = (
     PipelineState, StageState, CaptureStarted, CaptureEnded, Frames, SpeechOnset, SpeechPause, SpeechResumed,
-    SpeechDropped, SegmentClosed, SegmentsDrained, Draft, Final, Suppressed, TextReady, Typed, NotTyped, Notice,
+    SegmentClosed, SegmentsDrained, Draft, Final, Suppressed, TextReady, Typed, NotTyped, Notice,
 )  # fmt: skip
 
 

@@ -1,0 +1,99 @@
+"""The injector: types what is ready, in spoken order, once.
+
+It subscribes to hints and answers nobody: there is no request that makes it type. Text comes from the journal alone.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from sottovoce.actors.base import TICK_MS, Actor
+from sottovoce.actors.inject import Chain, Outcome, choose
+from sottovoce.protocol.journal import UNFINISHED, UtteranceRow
+from sottovoce.protocol.messages import NotTyped, Typed
+
+_RETRY_S = 1.0
+
+
+class Inject(Actor):
+    """Delivers."""
+
+    name = "inject"
+    hears = ("text.ready", "transcript.suppressed")
+    counts: ClassVar[tuple[str, ...]] = ("typed", "in_doubt", "late")
+    times: ClassVar[tuple[str, ...]] = ("type_us",)
+
+    def setup(self) -> None:
+        """Find the backends; tell the person what a predecessor may or may not have typed."""
+        config = self.config.inject
+        self.chain: Chain = choose(config.backends, file=config.file or None, stdout=self.stdout)
+        self.log.info("backends", chain=self.chain.describe())
+        self.retry_at = 0.0
+        self.told = False
+        while (row := self.journal.oldest("intent")) is not None:
+            # Only this process moves rows out of `intent`, and it holds its name: whoever left it there is dead.
+            self._doubt(row, "the injector died while it typed this")
+
+    def sleep_ms(self) -> int:
+        """Return the time until the next attempt."""
+        return min(TICK_MS, max(1, round((self.retry_at - time.monotonic()) * 1000))) if self.retry_at else TICK_MS
+
+    def work(self) -> None:
+        """Type what is ready, up to the first utterance that is not."""
+        while (row := self.journal.oldest(*UNFINISHED)) is not None and row.state == "transformed":
+            if row.age_s() > self.config.inject.deliver_within:
+                self._late(row)
+            elif time.monotonic() < self.retry_at or not self._deliver(row):
+                return
+        self.retry_at = 0.0
+
+    def _deliver(self, row: UtteranceRow) -> bool:
+        """Type one utterance; False where it is proven that nothing was typed and it is worth another attempt."""
+        names = ",".join(backend.name for backend in self.chain.backends)
+        if not self.journal.intent(row.ordinal, backend=names):
+            return True  # cancelled in between
+        began = time.perf_counter_ns()
+        with self.busy():
+            delivery = self.chain.type(row.text or "")
+        self.page.observe("type_us", (time.perf_counter_ns() - began) // 1000)
+        if delivery.outcome is Outcome.TYPED:
+            self.journal.typed(row.ordinal, backend=delivery.backend)
+            self.page.add("typed")
+            done = self.journal.utterance(row.ordinal)
+            self.publish(
+                Typed(
+                    stream=row.stream, first=row.first, text=row.text or "", backend=delivery.backend,
+                    timings_ms=done.timings_ms(),
+                )
+            )  # fmt: skip
+            self.told, self.retry_at = False, 0.0
+            return True
+        if delivery.outcome is Outcome.UNKNOWN:
+            self._doubt(row, delivery.detail)
+            return True
+        self.journal.nothing_typed(row.ordinal, reason=delivery.detail)
+        self.retry_at = time.monotonic() + _RETRY_S
+        if not self.told:
+            self.told = True
+            self.notice("error", "inject", f"nothing can be typed: {delivery.detail}")
+        return False
+
+    def _doubt(self, row: UtteranceRow, detail: str) -> None:
+        if self.journal.in_doubt(row.ordinal, reason=detail):
+            self.page.add("in_doubt")
+            self.publish(NotTyped(stream=row.stream, first=row.first, state="in_doubt", detail=detail))
+            self.notice("warning", "in_doubt", f"an utterance may not have been typed ({detail})")
+
+    def _late(self, row: UtteranceRow) -> None:
+        detail = f"more than {self.config.inject.deliver_within:g} s after it was spoken"
+        if row.reason:
+            detail += f"; {row.reason}"
+        if self.journal.late(row.ordinal, reason=detail):
+            self.page.add("late")
+            self.publish(NotTyped(stream=row.stream, first=row.first, state="late", detail=detail))
+            self.notice("warning", "late", f"an utterance was not typed: {detail}")
+
+    def teardown(self) -> None:
+        """Close the backends."""
+        self.chain.close()

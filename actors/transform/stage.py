@@ -1,0 +1,51 @@
+"""The transform stage: in spoken order, from what was heard to what is written."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from sottovoce.actors.base import Actor
+from sottovoce.actors.transform import Context, Transformer
+from sottovoce.protocol.journal import UtteranceRow
+from sottovoce.protocol.messages import Suppressed, TextReady
+
+
+class Transform(Actor):
+    """Applies the transform; its context is committed with each text, so a restart goes on in mid-sentence."""
+
+    name = "transform"
+    hears = ("transcript.final", "transcript.suppressed")
+    counts: ClassVar[tuple[str, ...]] = ("utterances",)
+    times: ClassVar[tuple[str, ...]] = ("apply_us",)
+
+    def setup(self) -> None:
+        """Load the rules."""
+        self.transformer = Transformer.load(self.config.transform.language)
+
+    def work(self) -> None:
+        """Transform what waits; an utterance that is not decoded yet holds back those after it."""
+        while (row := self.journal.oldest("segmented", "transcribed")) is not None and row.state == "transcribed":
+            self._transform(row)
+
+    def _transform(self, row: UtteranceRow) -> None:
+        text, context = self.transformer.apply(row.heard or "", self._context(row))
+        self.page.add("utterances")
+        if not text:
+            reason = "nothing to type"
+            if self.journal.suppressed(row.ordinal, reason=reason):
+                self.publish(Suppressed(stream=row.stream, first=row.first, reason=reason))
+        elif self.journal.transformed(row.ordinal, text=text, context=msgspec.json.encode(context).decode()):
+            self.publish(TextReady(stream=row.stream, first=row.first, text=text))
+
+    def _context(self, row: UtteranceRow) -> Context:
+        """What was typed before: in this recording, or in one so shortly before that the cursor is still there."""
+        remembered, last = self.journal.context()
+        if not remembered or last is None or last.boot != row.boot:
+            return Context()
+        assert last.transformed_ns is not None  # noqa: S101 - `context` selects by it
+        rested = (row.spoken_ns - last.transformed_ns) / 1e9
+        if last.generation != row.generation and rested > self.config.transform.carry:
+            return Context()
+        return msgspec.json.decode(remembered, type=Context)

@@ -1,0 +1,73 @@
+"""A service of its own: for the demo, the benchmarks and the tests, apart from the user's and gone without a trace."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sottovoce.ops import service
+from sottovoce.ops.exceptions import ServiceError
+from sottovoce.ops.supervision import STOP_WAIT_S
+from sottovoce.protocol.paths import Paths
+
+_TMPFS = "/dev/shm"  # noqa: S108 - mkdtemp makes it private
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateService:
+    """A running service that types into a file."""
+
+    paths: Paths
+    typed: Path
+    """What it types into."""
+    ready_s: float
+
+    def text(self) -> str:
+        """Return what it has typed so far."""
+        return self.typed.read_text() if self.typed.exists() else ""
+
+
+@contextlib.contextmanager
+def private_service(*, config: str = "", root: Path | None = None) -> Iterator[PrivateService]:
+    """Run a service in directories of its own for as long as the block lasts.
+
+    Args:
+        config: more of the configuration file, as TOML, after `[inject]`.
+        root: where to make the directories, by default on tmpfs.
+
+    Raises:
+        ServiceError: it did not start, did not end, or left something behind.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="sottovoce-", dir=root or os.environ.get("XDG_RUNTIME_DIR") or _TMPFS))
+    try:
+        paths = Paths(directory / "run", directory / "state", directory / "config.toml").ensure()
+        typed = directory / "typed.txt"
+        typed_toml = str(typed).replace("\\", "\\\\").replace('"', '\\"')
+        paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{typed_toml}"\n{config}')
+        process, ready_s = service.start(paths, detach=False)
+        try:
+            yield PrivateService(paths, typed, ready_s)
+        finally:
+            service.stop(paths)
+            process.wait(STOP_WAIT_S)
+        if left := leftovers(paths):
+            raise ServiceError(f"the service left behind: {', '.join(left)}")
+    finally:
+        shutil.rmtree(directory)
+
+
+def leftovers(paths: Paths) -> list[str]:
+    """Return the processes, sockets and mappings of a service that should all be gone."""
+    left = [str(path) for directory in {paths.runtime, paths.shared} for path in directory.iterdir()]
+    marker = f"SOTTOVOCE_RUNTIME_DIR={paths.runtime}".encode()
+    for entry in Path("/proc").iterdir():
+        # Somebody else's process cannot be read, and one that has just ended has nothing to read.
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and int(entry.name) != os.getpid() and marker in (entry / "environ").read_bytes():
+                left.append(f"process {entry.name}")
+    return left

@@ -1,0 +1,215 @@
+"""The service as a whole: start it, wait until it is ready, end it, and leave nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from sottovoce.actors.exceptions import ActorError
+from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
+from sottovoce.models import Store
+from sottovoce.models.runtime import check_onnxruntime
+from sottovoce.ops.exceptions import AlreadyRunning, ServiceError
+from sottovoce.ops.supervision import STOP_WAIT_S, generate, stages
+from sottovoce.protocol.bus import Subscriber
+from sottovoce.protocol.config import Config, load_config
+from sottovoce.protocol.control import request
+from sottovoce.protocol.exceptions import ControlError, EndpointBusy, JournalError
+from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.locks import NameLock
+from sottovoce.protocol.messages import Notice, StageState
+from sottovoce.protocol.paths import Paths
+
+READY_LIMIT_S = 60.0  # a cold disk and a large model; the embedded one takes 2 s
+DRAIN_LIMIT_S = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+def models_of(config: Config) -> tuple[str, ...]:
+    """Return the models that a configuration needs, each once."""
+    names = [config.vad.model, config.stt.final.model]
+    if config.stt.draft.enabled:
+        names.append(config.stt.draft.model)
+    return tuple(dict.fromkeys(names))
+
+
+def missing_models(config: Config) -> list[str]:
+    """Return those of them that are not in the cache.
+
+    Raises:
+        UnknownModel: the configuration names one that no catalogue has.
+    """
+    store = Store()
+    return [store.catalogue[name].name for name in models_of(config) if not store.installed(name)]
+
+
+def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> tuple[subprocess.Popen[bytes], float]:
+    """Start supervisord and its stages, and return it with the seconds until all were ready.
+
+    Args:
+        paths: the service's paths.
+        detach: let it outlive this process; else it ends when this process does.
+        ready_limit: seconds to wait for the stages.
+
+    Raises:
+        AlreadyRunning: one runs there.
+        ServiceError: a stage did not come up; the message says which and why. Nothing is left running.
+        ConfigError, PathError, RuntimeConflict: as the names say, before anything is started.
+    """
+    paths.ensure()
+    config = load_config(paths.config)
+    check_onnxruntime()
+    if detach and "stdout" in config.inject.backends:
+        raise ServiceError('the "stdout" back end needs a terminal to write to; run `sottovoce up` without --detach')
+    try:
+        lock = NameLock(paths.lock("service"))  # two `up` at once: one starts, one is told
+    except EndpointBusy as error:
+        raise AlreadyRunning(f"another `sottovoce up` is at work in {paths.runtime}") from error
+    try:
+        if (pid := running(paths)) is not None:
+            raise AlreadyRunning(f"the service runs already (supervisord is process {pid}); see `sottovoce status`")
+        paths.supervisor_config.write_text(generate(paths, config))
+        subscriber = Subscriber(paths, ("state.stage", "notice"))
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(paths.supervisor_config)],
+            stdin=subprocess.DEVNULL,
+            stdout=None if not detach else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if detach else None,
+            start_new_session=True,  # Ctrl-C reaches `up` alone, which then ends the service in order
+            preexec_fn=None if detach else _end_with_parent,  # noqa: PLW1509 - one prctl, before exec, no threads
+        )
+        try:
+            _wait_ready(subscriber, set(stages(config)), process, ready_limit)
+        except BaseException:
+            process.terminate()
+            process.wait(STOP_WAIT_S * 3)
+            sweep(paths)
+            raise
+        finally:
+            subscriber.close()
+        return process, time.monotonic() - began
+    finally:
+        lock.release()
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def _wait_ready(subscriber: Subscriber, waiting: set[str], process: subprocess.Popen[bytes], limit: float) -> None:
+    deadline = time.monotonic() + limit
+    while waiting:
+        if process.poll() is not None:
+            raise ServiceError(f"supervisord ended with code {process.returncode}; see `sottovoce logs supervisord`")
+        if time.monotonic() > deadline:
+            raise ServiceError(
+                f"not ready after {limit:g} s: {', '.join(sorted(waiting))}; see `sottovoce logs {min(waiting)}`"
+            )
+        subscriber.wait(0.1)
+        for event in subscriber.drain():
+            body = event.body
+            if isinstance(body, StageState) and body.state == "ready":
+                waiting.discard(body.stage)
+            elif isinstance(body, Notice) and body.level == "error" and body.code == "unmendable":
+                raise ServiceError(f"{body.stage}: {body.text}")
+
+
+def running(paths: Paths) -> int | None:
+    """Return the process id of the supervisord that answers in this runtime directory, or None."""
+    if not paths.supervisor_socket.exists():
+        return None
+    try:
+        Supervisor(paths.supervisor_socket).wake()
+        return int((paths.runtime / "supervisord.pid").read_text())
+    except (SupervisorUnreachable, FileNotFoundError, ValueError):
+        return None
+
+
+def stop(paths: Paths, *, limit: float = DRAIN_LIMIT_S) -> bool:
+    """End the service once what was said is typed, or after `limit` seconds; False if none ran.
+
+    Raises:
+        ServiceError: it does not end.
+    """
+    pid = running(paths)
+    if pid is None:
+        return False
+    pidfd = os.pidfd_open(pid)
+    try:
+        try:
+            request(paths.control, "shutdown", {"limit": limit})
+        except ControlError:  # no conductor; supervisord itself can still be asked
+            with contextlib.suppress(ActorError):
+                Supervisor(paths.supervisor_socket).shutdown()
+        if not _ended(pidfd, limit + STOP_WAIT_S * 2):
+            raise ServiceError(f"supervisord (process {pid}) does not end; see `sottovoce logs supervisord`")
+    finally:
+        os.close(pidfd)
+    sweep(paths)
+    return True
+
+
+def _ended(pidfd: int, seconds: float) -> bool:
+    import select
+
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(round(seconds * 1000)))
+
+
+def sweep(paths: Paths) -> None:
+    """Remove what a service that no longer runs left in its runtime directory.
+
+    The ring stays if speech in it has not been decoded: it is the only copy, and the next start goes on from it.
+    """
+    if running(paths) is not None:
+        return
+    keep_ring = False
+    keep = load_config(paths.config).history.keep
+    path = paths.journal(keep=keep)
+    if path.exists():
+        with contextlib.suppress(JournalError):
+            journal = Journal(path, keep=keep)
+            keep_ring = journal.undrained() is not None or journal.oldest("segmented") is not None
+            journal.close()
+    own = (*stages(Config()), "supervisord", "supervisor", "service", "ring", "audio", "control")
+    for directory in {paths.runtime, paths.shared}:
+        for file in directory.iterdir():
+            if file.name.split(".")[0] not in own or (keep_ring and file == paths.ring):
+                continue
+            file.unlink(missing_ok=True)
+        if directory != paths.runtime and not any(directory.iterdir()):
+            directory.rmdir()
+
+
+def status(paths: Paths) -> dict[str, object]:
+    """Return what `sottovoce status --json` prints.
+
+    Raises:
+        ControlError: no service answers.
+    """
+    pipeline = request(paths.control, "status")
+    processes = {}
+    with contextlib.suppress(ActorError):
+        processes = Supervisor(paths.supervisor_socket).processes()
+    return {
+        **pipeline,
+        "stages": {
+            name: {"pid": info["pid"], "state": info["statename"].lower(), "up_s": max(0, info["now"] - info["start"])}
+            for name, info in sorted(processes.items())
+        },
+    }
+
+
+def wait_for(process: subprocess.Popen[bytes], on_signal: Callable[[], object]) -> int:
+    """Wait for supervisord's end; SIGINT and SIGTERM call `on_signal` first."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: on_signal())
+    return process.wait()

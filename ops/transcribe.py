@@ -1,0 +1,100 @@
+"""Transcribing files on the service's own engines, without a service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sottovoce.actors.audiofile import decode_file
+from sottovoce.actors.guard import refuse
+from sottovoce.actors.segmenter import Closed, Segmenter
+from sottovoce.models import OfflineEngine, SileroVad, Store, check_onnxruntime, load_engine
+from sottovoce.protocol.clocks import SAMPLE_RATE
+from sottovoce.protocol.config import Config
+from sottovoce.shm import FRAME_SAMPLES
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech and its text."""
+
+    start: float
+    end: float
+    """Seconds from the file's beginning."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in a file."""
+
+    file: str
+    text: str
+    segments: list[Segment]
+    model: str
+    audio_seconds: float
+    processing_seconds: float
+
+
+class Transcriber:
+    """Loads the models once, for any number of files.
+
+    Args:
+        config: which models, and how to segment.
+
+    Raises:
+        ModelMissing: a model is not in the cache; the message says how to pull it.
+        RuntimeConflict: onnxruntime is missing, or there twice.
+    """
+
+    def __init__(self, config: Config) -> None:
+        check_onnxruntime()
+        store = Store()
+        final = config.stt.final
+        self._config = config
+        self._vad = SileroVad(store.path(config.vad.model) / "silero_vad.onnx")
+        self._engine: OfflineEngine = load_engine(
+            store.catalogue[final.model], store.path(final.model), threads=final.threads
+        )
+
+    def transcribe(self, path: Path) -> Transcript:
+        """Return the transcript of a file of any rate and channel count.
+
+        Raises:
+            AudioFileError: it cannot be read; one line says why.
+        """
+        samples = decode_file(path)
+        began = time.perf_counter()
+        segments = []
+        for closed in self._segments(samples):
+            text = self._engine.decode(samples[closed.first : closed.end]).text.strip()
+            if text and refuse(text, (closed.end - closed.first) / SAMPLE_RATE) is None:
+                segments.append(Segment(round(closed.first / SAMPLE_RATE, 3), round(closed.end / SAMPLE_RATE, 3), text))
+        return Transcript(
+            file=str(path), text=" ".join(segment.text for segment in segments), segments=segments,
+            model=self._config.stt.final.model, audio_seconds=round(len(samples) / SAMPLE_RATE, 3),
+            processing_seconds=round(time.perf_counter() - began, 3),
+        )  # fmt: skip
+
+    def _segments(self, samples: NDArray[np.float32]) -> Iterator[Closed]:
+        """The segments that the service would find in these samples."""
+        segmenter = Segmenter(self._config.vad)
+        self._vad.reset()
+        start = 0
+        while start < len(samples):
+            frame = samples[start : start + FRAME_SAMPLES]
+            probability = self._vad.probability(np.pad(frame, (0, FRAME_SAMPLES - len(frame))))
+            level = float(np.sqrt(np.mean(np.square(frame))))
+            actions = segmenter.push(start, len(frame), probability, level)
+            start += len(frame)
+            for action in actions:
+                if isinstance(action, Closed):
+                    yield action
+                    start = action.position
+                    self._vad.reset()
+        yield from segmenter.flush()
