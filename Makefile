@@ -13,6 +13,7 @@ demo: setup ## dictate a real recording end to end (AUDIO=path for your own)
 	@$(BIN)/sottovoce demo $(if $(AUDIO),"$(AUDIO)")
 
 test: setup ## the whole test suite
+	@$(BIN)/sottovoce models pull silero-v6 moonshine-tiny-en beckett
 	$(BIN)/pytest $(ARGS)
 
 lint: setup

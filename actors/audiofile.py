@@ -1,17 +1,20 @@
 """Audio files of any common kind as mono float32 at 16 kHz, whole or block by block, in flat memory.
 
-libsndfile reads WAV, FLAC, OGG (Vorbis, Opus) and AIFF; FFmpeg, by PyAV, reads the rest: MP3, M4A, WebM and so on. The
-first bytes decide, not the name. libsndfile could read MP3 too, but its decoder (mpg123) prints to the process's stderr
-what it thinks of a bad file, which no option prevents.
+libsndfile reads WAV, FLAC, OGG (Vorbis, Opus) and AIFF; FFmpeg, by PyAV, reads the rest: MP3, M4A, WebM, and WAVs that
+a recorder never finished, in which libsndfile sees no samples. The content decides, not the name. libsndfile could read
+MP3 too, but its decoder (mpg123) prints to the process's stderr what it thinks of a bad file, which no option prevents.
 
 The trap is the file that is shorter than it says: a download cut off, a disk that was full. Decoders hand out the first
 half and report success, and half a dictation is worse than an error, so what was decoded is compared with what the file
-promised wherever it promises anything. An OGG that was cut off promises nothing (its length is in its last page) and
-passes as the shorter recording it has become.
+promised wherever it promises anything. An OGG promises nothing, for its length is in its last page; there the page that
+the cut went through gives it away. A file that was *meant* to have no length, from a pipe or a stream, is read to its
+end.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -32,12 +35,14 @@ SAMPLE_RATE = 16_000
 
 Samples = NDArray[np.float32]
 
-_SNDFILE_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM")
+# How files begin that are libsndfile's; what it does not know, it may take for MP3.
+_SNDFILE_HEAD = re.compile(rb"(RIFF|RIFX|RF64)....WAVE|FORM....AIF[FC]|fLaC|OggS", re.DOTALL)
 _CHUNK_S = 1.0  # seconds decoded at a time: 31 blocks of the ring
 # Writers that stream do not know the length and put a huge one: FFmpeg 2^32-1, arecord 2^31, SoX just below 2^31.
 _UNKNOWN_LENGTH = 0x7FFF_0000
 # A container's duration is rounded (MP4: milliseconds) and counts the encoder's padding (AAC: up to 2,112 samples).
 _CONTAINER_SLACK_S = 0.25
+_CUT_ADVICE = "get the whole file, or convert what is there with ffmpeg"
 _AV_TIME_BASE = 1_000_000  # units of a container's duration a second (libavutil/avutil.h)
 
 
@@ -130,11 +135,13 @@ def _open(path: Path) -> Iterator[_Sndfile | _Ffmpeg]:
         if path.exists() and not path.is_file():  # a directory, a pipe, a device
             raise AudioFileError(f"{path}: is not a regular file")
         with path.open("rb") as file:
-            magic = file.read(4)
+            head = file.read(12)
             file.seek(0)
-            if not magic:
+            if not head:
                 raise AudioFileError(f"{path}: is empty (0 bytes)")
-            reader = _Sndfile if magic in _SNDFILE_MAGIC else _Ffmpeg
+            if head.startswith(b"OggS") and _ogg_is_cut(file):
+                raise AudioFileError(f"{path}: is cut short: it ends within a page; {_CUT_ADVICE}")
+            reader = _Sndfile if _SNDFILE_HEAD.match(head) and _sndfile_reads(path) else _Ffmpeg
             with reader.open(path, file) as source:
                 yield source
     except OSError as error:  # missing, no permission
@@ -158,8 +165,6 @@ class _Sndfile:
             with soundfile.SoundFile(path) as opened:
                 source = cls(path, opened, _wav_frames(file))
                 source.check(opened.frames)  # before a word of it is typed: a WAV shows at once that it was cut
-                if not opened.frames:
-                    raise AudioFileError(f"{path}: holds no audio samples (a header and nothing after it)")
                 yield source
         except soundfile.LibsndfileError as error:
             raise _unreadable(path, error.error_string) from error
@@ -182,6 +187,8 @@ class _Ffmpeg:
             raise AudioFileError(f"{path}: has no audio in it")
         stream = container.streams.audio[0]
         codec = stream.codec_context
+        if codec is None:
+            raise AudioFileError(f"{path}: not a readable audio file: {container.format.name} with an unknown codec")
         if not codec.sample_rate:  # text under the name of a FLAC, which FFmpeg believes
             raise AudioFileError(f"{path}: not a readable audio file: {container.format.name} without a sample rate")
         duration: float | None = None
@@ -204,7 +211,7 @@ class _Ffmpeg:
         # hand it an open file, for which it needs no protocol, so it gets none.
         trusted = not _is_mp3_without_length(file)
         try:
-            with av.open(file, mode="r", options={"protocol_whitelist": "none"}) as container:
+            with av.open(file, options={"protocol_whitelist": "none"}, metadata_errors="replace") as container:
                 yield cls(path, container, trusted)
         except av.FFmpegError as error:
             raise _unreadable(path, error.strerror or str(error)) from error
@@ -236,11 +243,30 @@ def _unreadable(path: Path, reason: str) -> AudioFileError:
 
 
 def _cut_short(info: AudioInfo, present: int, promised: int) -> AudioFileError:
-    rate = info.sample_rate
-    return AudioFileError(
-        f"{info.path}: is cut short: it promises {promised / rate:.2f} s of audio and holds {present / rate:.2f} s; "
-        "get the whole file, or convert what is there with ffmpeg"
-    )
+    promise, found = promised / info.sample_rate, present / info.sample_rate
+    reason = f"is cut short or damaged: it promises {promise:.2f} s of audio and holds {found:.2f} s"
+    return AudioFileError(f"{info.path}: {reason}; {_CUT_ADVICE}")
+
+
+def _ogg_is_cut(file: BinaryIO) -> bool:
+    """Tell whether the last page is incomplete (RFC 3533, section 6): 27 bytes, a table of lengths, and the body."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 0x1_0000))  # a page has 65,307 bytes at most
+    tail = file.read()
+    file.seek(0)
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    if len(page) < 27:
+        return True
+    table = page[27 : 27 + page[26]]
+    return len(table) < page[26] or len(page) < 27 + len(table) + sum(table)
+
+
+def _sndfile_reads(path: Path) -> bool:
+    try:
+        with soundfile.SoundFile(path) as file:
+            return bool(file.frames)
+    except soundfile.LibsndfileError:
+        return False
 
 
 def _wav_frames(file: BinaryIO) -> int | None:
@@ -269,7 +295,11 @@ def _wav_frames(file: BinaryIO) -> int | None:
 
 def _is_mp3_without_length(file: BinaryIO) -> bool:
     """Tell whether this is an MP3 whose first frame has no Xing or Info tag, so that its duration is a guess."""
-    head = file.read(1 << 17)
+    tag = file.read(10)
+    if tag[:3] == b"ID3":  # its size is in four bytes of seven bits (ID3v2, section 3.1)
+        file.seek(sum(byte << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=False)), os.SEEK_CUR)
+    else:
+        file.seek(0)
+    frame = file.read(256)
     file.seek(0)
-    is_mp3 = head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
-    return is_mp3 and b"Xing" not in head and b"Info" not in head
+    return frame[:1] == b"\xff" and frame[1:2] >= b"\xe0" and b"Xing" not in frame and b"Info" not in frame

@@ -37,7 +37,8 @@ class Supervisor:
             ActorError: supervisord refused; the text is its own.
         """
         try:
-            return getattr(self._proxy.supervisor, method)(*args)
+            with self._proxy as proxy:  # a connection a call: supervisord closes idle ones at its leisure
+                return getattr(proxy.supervisor, method)(*args)
         except xmlrpc.client.Fault as fault:
             raise ActorError(f"supervisord refused {method}{args}: {fault.faultString}") from fault
         except (OSError, xmlrpc.client.Error, ExpatError) as error:
@@ -61,7 +62,12 @@ class Supervisor:
 
     def wake(self) -> None:
         """Make supervisord look at its children now; by itself it may sleep for a second."""
-        self._call("getState")
+        try:
+            self._call("getState")
+        except SupervisorUnreachable:
+            raise
+        except ActorError:
+            return  # refused, since it is shutting down; that woke it as well
 
     def shutdown(self) -> None:
         """End the service; returns at once."""

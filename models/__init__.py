@@ -1,1 +1,45 @@
-"""Placeholder."""
+"""Models: the catalogue of them, the store that has them on this disk, and the engines that run them.
+
+After one `store.pull([name])`, `load_engine(store.catalogue[name], store.path(name)).decode(samples)` gives a `Result`.
+Nothing here imports an inference library until an engine is made.
+"""
+
+from sottovoce.models.catalogue import Catalogue, Entry
+from sottovoce.models.engines import SAMPLE_RATE, OfflineEngine, Result, SileroVad, Word, load_engine
+from sottovoce.models.exceptions import (
+    CatalogueInvalid,
+    DownloadFailed,
+    EngineFailed,
+    ModelError,
+    ModelMissing,
+    RuntimeConflict,
+    UnknownModel,
+    VerifyFailed,
+)
+from sottovoce.models.runtime import OnnxRuntime, check_onnxruntime
+from sottovoce.models.store import PullEvent, Store, StoredModel, cache_root
+
+__all__ = [
+    "SAMPLE_RATE",
+    "Catalogue",
+    "CatalogueInvalid",
+    "DownloadFailed",
+    "EngineFailed",
+    "Entry",
+    "ModelError",
+    "ModelMissing",
+    "OfflineEngine",
+    "OnnxRuntime",
+    "PullEvent",
+    "Result",
+    "RuntimeConflict",
+    "SileroVad",
+    "Store",
+    "StoredModel",
+    "UnknownModel",
+    "VerifyFailed",
+    "Word",
+    "cache_root",
+    "check_onnxruntime",
+    "load_engine",
+]

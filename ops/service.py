@@ -86,7 +86,7 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
             preexec_fn=None if detach else _end_with_parent,  # noqa: PLW1509 - one prctl, before exec, no threads
         )
         try:
-            _wait_ready(subscriber, set(stages(config)), process, ready_limit)
+            _wait_ready(paths, subscriber, set(stages(config)), process, ready_limit)
         except BaseException:
             process.terminate()
             process.wait(STOP_WAIT_S * 3)
@@ -103,16 +103,21 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
-def _wait_ready(subscriber: Subscriber, waiting: set[str], process: subprocess.Popen[bytes], limit: float) -> None:
+def _wait_ready(
+    paths: Paths, subscriber: Subscriber, waiting: set[str], process: subprocess.Popen[bytes], limit: float
+) -> None:
     deadline = time.monotonic() + limit
+    woken = False
     while waiting:
+        # supervisord sleeps for a second before it starts its first program, unless somebody calls.
+        woken = woken or _wake(paths)
         if process.poll() is not None:
             raise ServiceError(f"supervisord ended with code {process.returncode}; see `sottovoce logs supervisord`")
         if time.monotonic() > deadline:
             raise ServiceError(
                 f"not ready after {limit:g} s: {', '.join(sorted(waiting))}; see `sottovoce logs {min(waiting)}`"
             )
-        subscriber.wait(0.1)
+        subscriber.wait(0.1 if woken else 0.01)
         for event in subscriber.drain():
             body = event.body
             if isinstance(body, StageState) and body.state == "ready":
@@ -123,13 +128,21 @@ def _wait_ready(subscriber: Subscriber, waiting: set[str], process: subprocess.P
 
 def running(paths: Paths) -> int | None:
     """Return the process id of the supervisord that answers in this runtime directory, or None."""
-    if not paths.supervisor_socket.exists():
+    try:
+        return int((paths.runtime / "supervisord.pid").read_text()) if _wake(paths) else None
+    except (FileNotFoundError, ValueError):
         return None
+
+
+def _wake(paths: Paths) -> bool:
+    """Make supervisord turn its loop now; False if none answers."""
+    if not paths.supervisor_socket.exists():
+        return False
     try:
         Supervisor(paths.supervisor_socket).wake()
-        return int((paths.runtime / "supervisord.pid").read_text())
-    except (SupervisorUnreachable, FileNotFoundError, ValueError):
-        return None
+    except SupervisorUnreachable:
+        return False
+    return True
 
 
 def stop(paths: Paths, *, limit: float = DRAIN_LIMIT_S) -> bool:
@@ -148,7 +161,10 @@ def stop(paths: Paths, *, limit: float = DRAIN_LIMIT_S) -> bool:
         except ControlError:  # no conductor; supervisord itself can still be asked
             with contextlib.suppress(ActorError):
                 Supervisor(paths.supervisor_socket).shutdown()
-        if not _ended(pidfd, limit + STOP_WAIT_S * 2):
+        deadline = time.monotonic() + limit + STOP_WAIT_S * 2
+        while not _ended(pidfd, 0.1) and time.monotonic() < deadline:
+            _wake(paths)  # by itself it looks at its children once a second
+        if not _ended(pidfd, 0):
             raise ServiceError(f"supervisord (process {pid}) does not end; see `sottovoce logs supervisord`")
     finally:
         os.close(pidfd)

@@ -1,1 +1,7 @@
-"""Placeholder."""
+"""Engines: one adapter for each family of models, behind one small interface."""
+
+from sottovoce.models.engines.base import SAMPLE_RATE, OfflineEngine, Result, Word
+from sottovoce.models.engines.load import load_engine
+from sottovoce.models.engines.silero import SileroVad
+
+__all__ = ["SAMPLE_RATE", "OfflineEngine", "Result", "SileroVad", "Word", "load_engine"]

@@ -1,0 +1,82 @@
+"""Choose the backends and try them in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from sottovoce.actors.inject.base import Backend, Delivery, Outcome
+from sottovoce.actors.inject.stream import FileBackend, StdoutBackend
+from sottovoce.actors.inject.wtype import SETTLE_MS, WtypeBackend
+from sottovoce.actors.inject.xdotool import DELAY_MS, XdotoolBackend
+
+NAMES: Final = ("stdout", "file", "wtype", "xdotool")
+"""The backends there are; `choose` takes "auto" besides."""
+
+
+class Chain:
+    """Backends in the order they are tried."""
+
+    def __init__(self, backends: Sequence[Backend]) -> None:
+        self.backends = tuple(backends)
+
+    def type(self, text: str) -> Delivery:
+        """Deliver the text by the first backend that does not prove it typed nothing; block until that is done.
+
+        The outcome is `NOTHING_TYPED` only if that holds for all of them; the detail then says why for each.
+        """
+        reasons = []
+        for backend in self.backends:
+            why = backend.available()
+            delivery = Delivery(Outcome.NOTHING_TYPED, backend.name, why) if why else backend.type(text)
+            if delivery.outcome is not Outcome.NOTHING_TYPED:
+                return delivery
+            reasons.append(f"{delivery.backend}: {delivery.detail}")
+        return Delivery(Outcome.NOTHING_TYPED, self.backends[-1].name, "; ".join(reasons))
+
+    def describe(self) -> str:
+        """Return the backends in order, each one that is not usable now with the reason."""
+        reasons = ((backend.name, backend.available()) for backend in self.backends)
+        return ", ".join(f"{name} ({why})" if why else name for name, why in reasons)
+
+    def close(self) -> None:
+        """Close all backends."""
+        for backend in self.backends:
+            backend.close()
+
+
+def choose(
+    names: Sequence[str] = ("auto",),
+    *,
+    environ: Mapping[str, str] | None = None,
+    file: Path | str | None = None,
+    stdout: int = 1,
+    wtype_settle_ms: int = SETTLE_MS,
+    xdotool_delay_ms: int = DELAY_MS,
+) -> Chain:
+    """Return the chain of the backends `names`, in that order.
+
+    "auto" stands for the one that fits the session of `environ` (default: this process's): `wtype` under Wayland,
+    `xdotool` otherwise. Never both: under Wayland xdotool would type into XWayland windows only and report success.
+
+    `file` is the path that `file` appends to, `stdout` the descriptor that `stdout` writes to. Raises ValueError for an
+    unknown name or for no name; that a backend is not usable now raises nothing, since a session can start later than
+    the service.
+    """
+    environ = os.environ if environ is None else environ
+    make: dict[str, Callable[[], Backend]] = {
+        "stdout": lambda: StdoutBackend(stdout),
+        "file": lambda: FileBackend(file),
+        "wtype": lambda: WtypeBackend(environ, settle_ms=wtype_settle_ms),
+        "xdotool": lambda: XdotoolBackend(environ, delay_ms=xdotool_delay_ms),
+    }
+    auto = "wtype" if environ.get("WAYLAND_DISPLAY") else "xdotool"
+    wanted = list(dict.fromkeys(auto if name == "auto" else name for name in names))
+    if not wanted:
+        raise ValueError(f"no injection backend is named: name one or more of auto, {', '.join(NAMES)}")
+    for name in wanted:
+        if name not in make:
+            raise ValueError(f"there is no injection backend {name!r}: name one of auto, {', '.join(NAMES)}")
+    return Chain([make[name]() for name in wanted])

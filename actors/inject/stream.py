@@ -1,0 +1,126 @@
+"""Backends that write bytes: `stdout` (an inherited descriptor) and `file` (a path)."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import time
+from pathlib import Path
+from typing import Final
+
+from sottovoce.actors.inject.base import Delivery, Outcome, typeable
+
+# A reader at the other end of a pipe that takes nothing for this long is taken to be hung. Bytes per second is far
+# below what any reader does (a terminal takes megabytes), so that a long text is not cut short by a slow one.
+_PATIENCE_S: Final = 5.0
+_SLOWEST_BYTES_PER_S: Final = 10_000
+
+
+class StdoutBackend:
+    """Writes to a descriptor that somebody else opened and will close, by default standard output."""
+
+    name: Final = "stdout"
+
+    def __init__(self, fd: int = 1) -> None:
+        self._fd = fd
+
+    def available(self) -> str | None:
+        """Return None if the descriptor is open, else what is wrong with it."""
+        try:
+            os.fstat(self._fd)
+        except OSError as error:
+            return f"descriptor {self._fd} cannot be written to ({error.strerror}): start with it open"
+        return None
+
+    def type(self, text: str) -> Delivery:
+        """Write the text in UTF-8."""
+        return _write(self._fd, typeable(text), self.name)
+
+    def close(self) -> None:
+        """Leave the descriptor to its owner."""
+
+
+class FileBackend:
+    """Appends to a file that only its owner can read, creating it if need be.
+
+    The file is opened anew for each text: whoever rotates or removes it between two texts loses nothing.
+    """
+
+    name: Final = "file"
+
+    def __init__(self, path: Path | str | None) -> None:
+        self._path = Path(path) if path else None
+
+    def available(self) -> str | None:
+        """Return None if the path can be appended to, else why not. Creates the file."""
+        fd = self._open()
+        if isinstance(fd, str):
+            return fd
+        os.close(fd)
+        return None
+
+    def type(self, text: str) -> Delivery:
+        """Append the text in UTF-8."""
+        fd = self._open()
+        if isinstance(fd, str):
+            return Delivery(Outcome.NOTHING_TYPED, self.name, fd)
+        try:
+            return _write(fd, typeable(text), self.name)
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        """Nothing is held between two texts."""
+
+    def _open(self) -> int | str:
+        """Return a descriptor to append to, or why there is none.
+
+        The path may lie where others can write, so a link is not followed and what was opened is checked, not the name.
+        O_NONBLOCK keeps a FIFO without a reader from hanging the open; on a regular file it means nothing.
+        """
+        if self._path is None:
+            return "no path is set: name the file to append to"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            fd = os.open(self._path, flags, 0o600)
+        except OSError as error:
+            if self._path.is_symlink():
+                return f"{self._path} is a symbolic link, which is not followed: name the file itself"
+            return f"{self._path} cannot be opened ({error.strerror}): make its folder exist and be writable"
+        found = os.fstat(fd)
+        wrong = ""
+        if not stat.S_ISREG(found.st_mode):
+            wrong = f"{self._path} is not a regular file: name one, or a path that does not exist yet"
+        elif found.st_uid != os.geteuid():
+            wrong = f"{self._path} belongs to user {found.st_uid}: name a file of your own"
+        elif found.st_nlink > 1:
+            wrong = f"{self._path} has {found.st_nlink} names (hard links): name a file that has one"
+        if wrong:
+            os.close(fd)
+            return wrong
+        return fd
+
+
+def _write(fd: int, text: str, backend: str) -> Delivery:
+    """Write all of `text` to `fd`."""
+    data = memoryview(text.encode())
+    deadline = time.monotonic() + _PATIENCE_S + len(data) / _SLOWEST_BYTES_PER_S
+    written, why = 0, ""
+    try:
+        # A regular file takes all in one append, which no other writer can split. A pipe that is ready promises room
+        # for PIPE_BUF bytes only; more would block past the deadline if its reader hangs.
+        at_once = len(data) if stat.S_ISREG(os.fstat(fd).st_mode) else select.PIPE_BUF
+        ready = select.poll()
+        ready.register(fd, select.POLLOUT)
+        while written < len(data):
+            if not ready.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                why = "the reader at the other end takes nothing"
+                break
+            written += os.write(fd, data[written : written + at_once])
+    except OSError as error:
+        why = error.strerror or str(error)
+    if written == len(data):
+        return Delivery(Outcome.TYPED, backend)
+    outcome = Outcome.UNKNOWN if written else Outcome.NOTHING_TYPED
+    return Delivery(outcome, backend, f"{written} of {len(data)} bytes written: {why}")

@@ -1,0 +1,30 @@
+"""What an utterance leaves behind for the next one."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Case: TypeAlias = Literal["start", "inside", "free"]
+"""Where the next word stands: `start` begins a sentence and takes a capital; `inside` goes on with one, so a capital
+that the engine gave its first word may go; `free` is unknown (after "...", after an abbreviation), so the engine's own
+spelling stands."""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """The state of the text at the cursor. It survives a restart as JSON and holds one dictated character at most.
+
+    The defaults are those of an empty page.
+    """
+
+    glue: bool = True
+    """The next text takes no space before it: empty page, new line, after an opening bracket or a hyphen."""
+    case: Case = "start"
+    mark: str = ""
+    """The punctuation mark that was written last, if the text ends in one."""
+    spoken: bool = False
+    """Whether that mark was said, not added by the engine: an engine's mark is not doubled by the same one said next
+    ("Hello." and, after a pause, "Period.")."""
+    open: tuple[str, ...] = ()
+    """Names of the pairs (`quote`, `single quote`) that are open, for the words that open and close by turns."""

@@ -1,0 +1,38 @@
+"""What an engine handed over, cut into the pieces that phrases are looked for in."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MARKS: Final = ".,;:?!…–—-"
+"""What engines put beside a word of their own accord. It is no part of the word when phrases are looked for."""
+
+_UNTYPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters would act on the window instead of being written, and lone surrogates have no UTF-8."""
+
+
+class Heard:
+    """An utterance as chunks: what stands between white space. The three lists run side by side."""
+
+    __slots__ = ("bare", "chunks", "words")
+
+    def __init__(self, text: str) -> None:
+        if not text.isprintable():
+            text = _UNTYPABLE.sub(" ", text)
+        self.chunks = text.split()
+        self.words = [chunk.lower() for chunk in self.chunks]
+        self.bare = [word.rstrip(MARKS) for word in self.words]
+        """The words without the marks at their ends; "" is a chunk of nothing but marks."""
+
+    def marks_of(self, at: int) -> str:
+        """Return the marks at the end of a chunk."""
+        return self.words[at][len(self.bare[at]) :]
+
+    def marks_from(self, stop: int) -> tuple[str, int]:
+        """Return the marks between the word before `stop` and the next word, and the index of that next word."""
+        marks = self.marks_of(stop - 1)
+        while stop < len(self.bare) and not self.bare[stop]:  # "comma — world"
+            marks += self.words[stop]
+            stop += 1
+        return marks, stop

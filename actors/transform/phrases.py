@@ -1,0 +1,53 @@
+"""Finding the longest known phrase at a word: a trie of words."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from sottovoce.actors.transform.heard import Heard
+
+T = TypeVar("T")
+
+
+class _Node(Generic[T]):
+    __slots__ = ("children", "entry")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node[T]] = {}
+        self.entry: T | None = None
+
+
+class Phrases(Generic[T]):
+    """Phrases and what each stands for. Looking one up costs a dictionary access for most words of a text."""
+
+    def __init__(self) -> None:
+        self._root: _Node[T] = _Node()
+
+    def add(self, phrase: str, entry: T) -> T | None:
+        """Add a phrase. Return the entry it already has, which then stays, or None."""
+        node = self._root
+        for word in phrase.split():
+            node = node.children.setdefault(word, _Node())
+        if node.entry is None:
+            node.entry = entry
+            return None
+        return node.entry
+
+    def longest(self, heard: Heard, at: int) -> tuple[T, int] | None:
+        """Return the entry of the longest phrase that begins at a chunk, and the index after it; None if none does.
+
+        The last word of a phrase may have marks after it. The others may not, unless the phrase itself has them: in
+        "is it new? line up" nobody asked for a new line.
+        """
+        words, bare = heard.words, heard.bare
+        found = None
+        node = self._root
+        for index in range(at, len(words)):
+            last = node.children.get(bare[index])
+            if last is not None and last.entry is not None:
+                found = (last.entry, index + 1)
+            inner = node.children.get(words[index])
+            if inner is None:
+                break
+            node = inner
+        return found

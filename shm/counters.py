@@ -1,0 +1,279 @@
+"""Counters of a process that any other process may look at, while it runs and after it has died.
+
+They are always on, so an update must cost next to nothing: it is one store into shared memory (three for a
+histogram), without a lock and without a system call. The page carries the names of what it holds, so who looks needs
+to know nothing beforehand. A view may be taken between two stores; each number in it is whole, as all are aligned
+words, but a sum may be one observation ahead of its count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from sottovoce.shm import process
+from sottovoce.shm.exceptions import CountersInvalid
+from sottovoce.shm.histogram import BUCKETS, Histogram, bucket_of
+from sottovoce.shm.mapping import Mapping, allocate, create, open_existing
+
+_VERSION: Final = 1
+_MAGIC: Final = int.from_bytes(b"SVCNTR" + _VERSION.to_bytes(2, "little"), "little")
+_H_MAGIC, _H_BOOT_HIGH, _H_BOOT_LOW, _H_PID, _H_START, _H_NAMES_BYTES, _H_DATA_OFFSET = range(7)
+_HEADER_BYTES: Final = 64
+# A histogram is these two words and its buckets.
+_SUM, _MAX, _FIRST_BUCKET = range(3)
+_HISTOGRAM_WORDS: Final = _FIRST_BUCKET + BUCKETS
+
+
+class Counter:
+    """A number that one thread changes and anybody reads; 64 bits, signed."""
+
+    __slots__ = ("_value", "_word", "_words")
+
+    def __init__(self, words: memoryview, word: int) -> None:
+        """Not for general use: call `CountersPage.counter`."""
+        self._words = words
+        self._word = word
+        self._value = 0
+
+    @property
+    def value(self) -> int:
+        """The number as it stands."""
+        return self._value
+
+    def add(self, n: int = 1) -> None:
+        """Add `n`."""
+        self._value = value = self._value + n
+        self._words[self._word] = value
+
+    def set(self, value: int) -> None:
+        """Make it `value`."""
+        self._value = value
+        self._words[self._word] = value
+
+
+class HistogramRecorder:
+    """A distribution that one thread adds to and anybody reads."""
+
+    __slots__ = ("_buckets", "_max", "_sum", "_word", "_words")
+
+    def __init__(self, words: memoryview, word: int) -> None:
+        """Not for general use: call `CountersPage.histogram`."""
+        self._words = words
+        self._word = word
+        self._sum = 0
+        self._max = 0
+        self._buckets = [0] * BUCKETS
+
+    def observe(self, value: int) -> None:
+        """Count `value`, an integer of any unit; what is below 0 counts as 0."""
+        words = self._words
+        word = self._word
+        bucket = bucket_of(value)
+        self._buckets[bucket] = count = self._buckets[bucket] + 1
+        words[word + _FIRST_BUCKET + bucket] = count
+        if bucket:
+            self._sum = total = self._sum + value
+            words[word + _SUM] = total
+            if value > self._max:
+                self._max = value
+                words[word + _MAX] = value
+
+
+class CountersPage:
+    """The counters of this process, in the file at `path`. One thread changes each counter."""
+
+    path: Path
+
+    def __init__(self, mapping: Mapping, path: Path, counters: Sequence[str], histograms: Sequence[str]) -> None:
+        """Not for general use: call `create`."""
+        self.path = path
+        self._mapping = mapping
+        self._data = mapping.bytes[mapping.words[_H_DATA_OFFSET] :].cast("q")
+        self._counters = {name: Counter(self._data, word) for name, word in _places(counters, 0, 1)}
+        self._histograms = {
+            name: HistogramRecorder(self._data, word)
+            for name, word in _places(histograms, len(counters), _HISTOGRAM_WORDS)
+        }
+
+    @classmethod
+    def create(cls, path: Path, *, counters: Sequence[str], histograms: Sequence[str]) -> Self:
+        """Make a page with these names, all at 0, and put it at `path` in one step, in the place of an older one.
+
+        Raises:
+            ValueError: a name comes twice.
+            ShmFull, ShmInsecure, ShmNotTmpfs: it cannot be placed there; see `mapping`.
+
+        """
+        if len(set(counters)) < len(counters) or len(set(histograms)) < len(histograms):
+            raise ValueError(f"{path}: a counter or a histogram is named twice; name each once")
+        names = json.dumps({"counters": list(counters), "histograms": list(histograms)}).encode()
+        offset = -(-(_HEADER_BYTES + len(names)) // 64) * 64
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()  # left by a process that died here and had our id
+        fd = create(draft)
+        try:
+            allocate(path, fd, offset + 8 * (len(counters) + _HISTOGRAM_WORDS * len(histograms)))
+        except BaseException:
+            os.close(fd)
+            draft.unlink()
+            raise
+        mapping = Mapping(draft, fd, writable=True)
+        mapping.bytes[_HEADER_BYTES : _HEADER_BYTES + len(names)] = names
+        words = mapping.words
+        words[_H_BOOT_HIGH], words[_H_BOOT_LOW] = process.boot_id()
+        words[_H_PID] = os.getpid()
+        words[_H_START] = process.start_time(os.getpid()) or 0
+        words[_H_NAMES_BYTES] = len(names)
+        words[_H_DATA_OFFSET] = offset
+        words[_H_MAGIC] = _MAGIC
+        draft.replace(path)
+        mapping.path = path
+        return cls(mapping, path, counters, histograms)
+
+    def counter(self, name: str) -> Counter:
+        """Return the counter `name`, for a place that counts often; KeyError where there is none."""
+        return self._counters[name]
+
+    def histogram(self, name: str) -> HistogramRecorder:
+        """Return the histogram `name`, for a place that observes often; KeyError where there is none."""
+        return self._histograms[name]
+
+    def add(self, name: str, n: int = 1) -> None:
+        """Add `n` to the counter `name`."""
+        self._counters[name].add(n)
+
+    def set(self, name: str, value: int) -> None:
+        """Make the counter `name` be `value`."""
+        self._counters[name].set(value)
+
+    def get(self, name: str) -> int:
+        """Return the counter `name`."""
+        return self._counters[name].value
+
+    def observe(self, name: str, value: int) -> None:
+        """Count `value`, an integer of any unit, in the histogram `name`."""
+        self._histograms[name].observe(value)
+
+    def close(self, *, unlink: bool = False) -> None:
+        """Let the page go; remove its file too where `unlink` is set and it is still ours. May be called again."""
+        if self._mapping.memory.closed:
+            return
+        if unlink and not self._mapping.is_stale():
+            self.path.unlink()
+        self._data.release()
+        self._mapping.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class CountersView:
+    """Somebody's counters, read only. They stay readable when that process has ended."""
+
+    path: Path
+    pid: int
+    """Process id of the owner."""
+    start: int
+    """When that process started, in clock ticks since boot."""
+
+    def __init__(self, mapping: Mapping, counters: Sequence[str], histograms: Sequence[str]) -> None:
+        """Not for general use: call `attach`. The mapping has been validated."""
+        self.path = mapping.path
+        self.pid = mapping.words[_H_PID]
+        self.start = mapping.words[_H_START]
+        self._mapping = mapping
+        self._data = mapping.bytes[mapping.words[_H_DATA_OFFSET] :].cast("q")
+        self._counters = _places(counters, 0, 1)
+        self._histograms = _places(histograms, len(counters), _HISTOGRAM_WORDS)
+
+    @classmethod
+    def attach(cls, path: Path) -> Self:
+        """Map the page at `path` for reading.
+
+        Raises:
+            CountersInvalid: there is none, or it is not a page of this version and this boot.
+            ShmInsecure, ShmNotTmpfs: the file or its directory cannot be trusted; see `mapping`.
+
+        """
+        try:
+            fd = open_existing(path, writable=False)
+        except FileNotFoundError as error:
+            raise CountersInvalid(f"{path}: no counters there; start the process they belong to") from error
+        try:
+            counters, histograms = _validate(path, os.pread(fd, os.fstat(fd).st_size, 0))
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(Mapping(path, fd, writable=False), counters, histograms)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process that the page belongs to still runs."""
+        return process.is_alive(self.pid, self.start)
+
+    def counters(self) -> dict[str, int]:
+        """Return every counter by its name."""
+        return {name: self._data[word] for name, word in self._counters}
+
+    def histograms(self) -> dict[str, Histogram]:
+        """Return every histogram by its name."""
+        return {name: self._histogram(word) for name, word in self._histograms}
+
+    def stale(self) -> bool:
+        """Whether the path now leads to another file, or to none: close this view and attach again."""
+        return self._mapping.is_stale()
+
+    def close(self) -> None:
+        """Unmap the page. May be called again."""
+        self._data.release()
+        self._mapping.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _histogram(self, word: int) -> Histogram:
+        buckets = tuple(self._data[word + _FIRST_BUCKET : word + _HISTOGRAM_WORDS])
+        return Histogram(sum(buckets), self._data[word + _SUM], self._data[word + _MAX], buckets)
+
+
+def _places(names: Sequence[str], before: int, words: int) -> list[tuple[str, int]]:
+    """Return each name with the index of its first word, of `words` each, after `before` words."""
+    return [(name, before + number * words) for number, name in enumerate(names)]
+
+
+def _validate(path: Path, content: bytes) -> tuple[list[str], list[str]]:
+    """Check a page and return the names of its counters and of its histograms."""
+    hint = "restart the process it belongs to"
+    if len(content) < _HEADER_BYTES or len(content) % 8:
+        raise CountersInvalid(f"{path}: {len(content)} bytes are not a counters page; {hint}")
+    words = memoryview(content).cast("Q")
+    if words[_H_MAGIC] != _MAGIC:
+        raise CountersInvalid(f"{path}: not a counters page of version {_VERSION}; {hint}")
+    if (words[_H_BOOT_HIGH], words[_H_BOOT_LOW]) != process.boot_id():
+        raise CountersInvalid(f"{path}: left behind by another boot of this machine; {hint}")
+    offset = words[_H_DATA_OFFSET]
+    try:
+        names = json.loads(content[_HEADER_BYTES : _HEADER_BYTES + words[_H_NAMES_BYTES]])
+        counters, histograms = list(names["counters"]), list(names["histograms"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CountersInvalid(f"{path}: its table of names is damaged ({error}); {hint}") from error
+    if len(content) != offset + 8 * (len(counters) + _HISTOGRAM_WORDS * len(histograms)):
+        raise CountersInvalid(f"{path}: {len(content)} bytes do not fit its table of names; {hint}")
+    return counters, histograms

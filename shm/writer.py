@@ -1,0 +1,286 @@
+"""The one process that writes a ring."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sottovoce.shm import layout, process
+from sottovoce.shm.exceptions import RingBusy, RingCorrupt, ShmError
+from sottovoce.shm.frame import LOW_HALF, copy_frame
+from sottovoce.shm.layout import FRAME_SAMPLES, HEADER_BYTES, SLOT_BYTES, SLOT_HEADER_BYTES
+from sottovoce.shm.mapping import Mapping, allocate, create, is_current, open_existing, try_lock
+from sottovoce.shm.statistics import WriterStatistics
+
+_ATTEMPTS = 100  # how often another writer may replace the file under our hands before we believe it is alive
+
+
+class RingWriter:
+    """The writer of the ring file at `path`; there is one at a time, and it waits for nobody.
+
+    `publish` and `skip` belong to one thread; `beat` and `count_xruns` may each be called by another.
+    """
+
+    path: Path
+    stream: int
+    """Identity of the sample clock: CLOCK_REALTIME ns at the creation of the file, so larger in a newer one."""
+    generation: int
+    """How many writers the file has had, this one included."""
+    replaced: str | None
+    """Why a file that was at the path was replaced by a new one, or None."""
+
+    def __init__(self, mapping: Mapping, *, seq: int, position: int, replaced: str | None) -> None:
+        """Not for general use: call `open`. The mapping is locked and its fixed words are sound."""
+        words = mapping.words
+        self.path = mapping.path
+        self.replaced = replaced
+        self.stream = words[layout.H_STREAM]
+        self.generation = words[layout.H_GENERATION] + 1
+        self._mapping = mapping
+        self._words = words
+        self._bytes = mapping.bytes
+        self._slots: int = words[layout.H_SLOTS]
+        self._payload: NDArray[np.float32] = np.ndarray(
+            (self._slots, FRAME_SAMPLES),
+            np.float32,
+            buffer=mapping.memory,
+            offset=HEADER_BYTES + SLOT_HEADER_BYTES,
+            strides=(SLOT_BYTES, 4),
+        )
+        self._seq = seq
+        self._position = position
+        self._frames = 0
+        self._samples = 0
+        self._skipped = 0
+        self._xruns: int = words[layout.H_XRUNS]
+        self._closed = False
+        words[layout.H_CLOSED] = 0
+        words[layout.H_PID] = os.getpid()
+        words[layout.H_START] = process.start_time(os.getpid()) or 0
+        words[layout.H_FIRST_SEQ] = seq + 1
+        words[layout.H_CURSOR] = seq
+        words[layout.H_GENERATION] = self.generation
+        self.beat()
+
+    @classmethod
+    def open(cls, path: Path, *, seconds: float = 300.0) -> Self:
+        """Become the writer of the ring at `path`, of at least `seconds` of audio.
+
+        A sound file of this boot and size is carried on after its last whole frame, under the next generation. Any
+        other (stale, corrupt, unfinished, of another size) is replaced by a new one, and `replaced` says why.
+
+        Raises:
+            RingBusy: another process is its writer.
+            ShmInsecure, ShmNotTmpfs: the file or its directory cannot be trusted; see `mapping`.
+            ShmFull: there is no room for it.
+            ValueError: `seconds` is not a positive number.
+
+        """
+        slots = layout.slots_for(seconds)
+        for _ in range(_ATTEMPTS):
+            try:
+                old = open_existing(path, writable=True)
+            except FileNotFoundError:
+                try:
+                    fd = create(path)
+                except FileExistsError:
+                    continue
+                if _lock(path, fd):
+                    return cls._initialise(path, fd, slots, None)
+                continue
+            if _lock(path, old):
+                return cls._take_over(path, old, slots)
+        raise RingBusy(f"{path}: other writers keep replacing it; stop them", 0)
+
+    @classmethod
+    def _take_over(cls, path: Path, old: int, slots: int) -> Self:
+        """Carry on the file `old`, which is locked, or put a new one in its place."""
+        mapping: Mapping | None = None
+        try:
+            found = layout.validate(path, os.pread(old, HEADER_BYTES, 0), os.fstat(old).st_size)
+            if found != slots:
+                raise RingCorrupt(f"{path}: it has {found} slots, {slots} are asked for")
+            mapping = Mapping(path, old, writable=True)
+            seq, position = _last_frame(mapping, slots)
+            return cls(mapping, seq=seq, position=position, replaced=None)
+        except ShmError as error:
+            # The old lock is held until the new file has its own, so no third process can slip in between.
+            path.unlink(missing_ok=True)
+            try:
+                fd = create(path)
+                if _lock(path, fd):
+                    return cls._initialise(path, fd, slots, str(error))
+            except FileExistsError:
+                pass
+            finally:
+                if mapping is not None:
+                    mapping.close()
+                else:
+                    os.close(old)
+            raise RingBusy(f"{path}: another writer is just replacing it; stop one of the two", 0) from error
+
+    @classmethod
+    def _initialise(cls, path: Path, fd: int, slots: int, replaced: str | None) -> Self:
+        """Make the empty file `fd`, which is locked, a ring; the magic comes last."""
+        try:
+            allocate(path, fd, layout.file_bytes(slots))
+        except BaseException:
+            path.unlink()
+            os.close(fd)
+            raise
+        mapping = Mapping(path, fd, writable=True)
+        for word, value in layout.fixed_words(slots).items():
+            mapping.words[word] = value
+        mapping.words[layout.H_STREAM] = time.time_ns()
+        writer = cls(mapping, seq=0, position=0, replaced=replaced)
+        mapping.words[layout.H_MAGIC] = layout.MAGIC
+        return writer
+
+    @property
+    def position(self) -> int:
+        """Index of the next sample that will be written."""
+        return self._position
+
+    def publish(self, samples: NDArray[np.float32], *, capture_ns: int) -> int:
+        """Write the next frame and return its seq, the first of a file being 1.
+
+        `samples` is float32 of shape (n,), 1 <= n <= 512; `capture_ns` is the CLOCK_MONOTONIC time of the last one.
+
+        Raises:
+            ValueError: `samples` has another shape or type, or `capture_ns` is negative; nothing was published.
+
+        """
+        if samples.ndim != 1 or samples.dtype != np.float32 or not 1 <= (length := samples.size) <= FRAME_SAMPLES:
+            raise ValueError(
+                f"a frame is float32 of shape (n,) with 1 <= n <= {FRAME_SAMPLES}, not {samples.dtype} of "
+                f"shape {samples.shape}; convert and cut it"
+            )
+        seq = self._seq + 1
+        slot = self._seq % self._slots
+        offset = HEADER_BYTES + slot * SLOT_BYTES
+        word = offset >> 3
+        words = self._words
+        words[word] = 0  # from here on the slot is nobody's
+        words[word + layout.S_GENERATION] = self.generation
+        words[word + layout.S_LENGTH] = length
+        words[word + layout.S_SAMPLE_INDEX] = self._position
+        words[word + layout.S_CAPTURE_NS] = capture_ns
+        self._payload[slot, :length] = samples
+        checked = self._bytes[offset + layout.CHECKED_OFFSET : offset + SLOT_HEADER_BYTES + 4 * length]
+        words[word + layout.S_CRC] = crc32(checked, seq & LOW_HALF)
+        words[word + layout.S_COMMIT] = seq
+        words[word] = seq
+        self._seq = seq
+        self._position += length
+        # The head first: who has read a frame may ask for its samples by their indices.
+        words[layout.H_HEAD] = self._position
+        words[layout.H_CURSOR] = seq
+        self._frames += 1
+        self._samples += length
+        return seq
+
+    def skip(self, samples: int) -> None:
+        """Leave a gap of `samples` samples, which were never captured: the position jumps, nothing is written.
+
+        Raises:
+            ValueError: `samples` is negative.
+
+        """
+        if samples < 0:
+            raise ValueError(f"a gap of {samples} samples cannot be; sample indices only grow")
+        self._position += samples
+        self._skipped += samples
+        self._words[layout.H_SKIPPED_TO] = self._position
+
+    def count_xruns(self, n: int) -> None:
+        """Add `n` overruns, as the audio source reports them, to the count in the header."""
+        self._xruns += n
+        self._words[layout.H_XRUNS] = self._xruns
+
+    def beat(self) -> None:
+        """Say in the header that the writer is at work, whether or not there is audio."""
+        self._words[layout.H_HEARTBEAT] = time.monotonic_ns()
+
+    def statistics(self) -> WriterStatistics:
+        """Return counts since `open`, and where the writer stands."""
+        return WriterStatistics(
+            frames=self._frames,
+            samples=self._samples,
+            skipped_samples=self._skipped,
+            xruns=self._xruns,
+            generation=self.generation,
+            seq=self._seq,
+            position=self._position,
+        )
+
+    def close(self, *, unlink: bool = False) -> None:
+        """Say in the header that this was an orderly end, and let the file go; remove it too where `unlink` is set.
+
+        Readers that are attached keep what they have mapped. May be called again.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._words[layout.H_CLOSED] = 1
+        if unlink and not self._mapping.is_stale():
+            self.path.unlink()
+        del self._payload  # a view of the mapping, which cannot be closed under it
+        self._mapping.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _lock(path: Path, fd: int) -> bool:
+    """Lock `fd`; False, with it closed, where `path` leads to another file by now.
+
+    Raises:
+        RingBusy: another process has the lock; `fd` is closed.
+
+    """
+    locked = try_lock(fd)
+    if locked and is_current(path, fd):
+        return True
+    header = os.pread(fd, HEADER_BYTES, 0)
+    os.close(fd)
+    if locked:
+        return False
+    pid: int = memoryview(header).cast("Q")[layout.H_PID] if len(header) == HEADER_BYTES else 0
+    who = f"process {pid}" if pid else "a process that is just starting"
+    raise RingBusy(f"{path}: {who} is already writing it; stop that one first", pid)
+
+
+def _last_frame(mapping: Mapping, slots: int) -> tuple[int, int]:
+    """Return the seq of the last whole frame and the index of the next sample, as a writer that died left them.
+
+    A writer dies at any instant: with the next slot half written, which is then simply written again, or with the
+    frame whole and the cursor not yet moved, in which case the frame counts.
+
+    Raises:
+        RingCorrupt: the last frame that the cursor vouches for is damaged. Numbering would have to go back over
+            frames that readers have already seen, so the file is of no more use.
+
+    """
+    words = mapping.words
+    cursor: int = words[layout.H_CURSOR]
+    position: int = words[layout.H_SKIPPED_TO]
+    for seq in (cursor + 1, cursor):
+        if seq == 0:
+            return 0, position
+        frame = copy_frame(mapping.bytes, words, seq, slots)
+        if frame is not None:
+            words[layout.H_HEAD] = frame.end
+            return seq, max(position, frame.end)
+    raise RingCorrupt(f"{mapping.path}: frame {cursor}, the last one published, fails its checks")

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from sottovoce.actors.inject import tool
+
+
+def test_a_tool_that_hangs_is_killed_in_time() -> None:
+    """No tool holds the injector for longer than its limit."""
+    began = time.monotonic()
+    done = tool.run(["sleep", "60"], environ=os.environ, timeout=0.2)
+    assert time.monotonic() - began < 5
+    assert done.why == "sleep did not finish within 0.2 s"
+    assert done.code == -9
+
+
+def test_a_tool_that_is_not_there_never_started(tmp_path: Path) -> None:
+    """Neither a missing tool nor one that cannot be run counts as started."""
+    (tmp_path / "broken").write_bytes(b"\x7fELF")
+    (tmp_path / "broken").chmod(0o700)
+    environ = {"PATH": str(tmp_path)}
+    assert tool.run(["absent"], environ=environ, timeout=1).code is None
+    assert tool.run(["broken"], environ=environ, timeout=1).code is None
+    assert tool.missing("absent", environ, "absent-utils") == "absent is not installed: apt install absent-utils"
+
+
+def test_text_goes_through_standard_input_in_utf_8() -> None:
+    """The tool reads the very text, whatever our own locale is."""
+    done = tool.run(["cat"], text="-é 你\n", environ={**os.environ, "LC_ALL": "C"}, timeout=10)
+    assert (done.code, done.output, done.why) == (0, "-é 你\n", "")
+
+
+def test_a_tool_that_reads_nothing_is_no_error_of_ours() -> None:
+    """A tool that ends without having read its input is judged by its exit status."""
+    done = tool.run(["false"], text="x" * 1_000_000, environ=os.environ, timeout=10)
+    assert (done.code, done.why) == (1, "false ended with status 1")

@@ -1,0 +1,54 @@
+"""A whole service of real processes, in directories of its own, for the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sottovoce.models import Store
+from sottovoce.ops.private import PrivateService, private_service
+from sottovoce.protocol.journal import Journal, UtteranceRow
+
+SPEECH = Path(__file__).parents[3] / "shared" / "speech"
+
+
+@pytest.fixture(scope="session")
+def beckett() -> Path:
+    """Ten seconds of real speech."""
+    store = Store()
+    for model in ("silero-v6", "moonshine-tiny-en", "beckett"):
+        if not store.installed(model):
+            pytest.skip("run: sottovoce models pull silero-v6 moonshine-tiny-en beckett")
+    return store.path("beckett") / "beckett.wav"
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    """The folder of clips with transcripts."""
+    if not (SPEECH / "manifest.jsonl").exists():
+        pytest.skip("the clips of ../shared/speech are not here")
+    return SPEECH
+
+
+@pytest.fixture(scope="module")
+def service(beckett: Path) -> Iterator[PrivateService]:
+    """A service that the tests of a module share."""
+    with private_service() as running:
+        yield running
+
+
+@pytest.fixture
+def rows(service: PrivateService) -> Callable[[], list[UtteranceRow]]:
+    """Return a function that reads the utterances of the newest recording."""
+
+    def read() -> list[UtteranceRow]:
+        journal = Journal(service.paths.journal(keep="30d"))
+        try:
+            newest = journal.recording()
+            return journal.utterances(generation=newest.generation if newest else 0)
+        finally:
+            journal.close()
+
+    return read

@@ -1,0 +1,137 @@
+"""Dictation through the whole service: speech in, text out, once."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sottovoce.ops.live import feed
+from sottovoce.ops.private import PrivateService
+from sottovoce.protocol.bus import Subscriber
+from sottovoce.protocol.journal import UtteranceRow
+from sottovoce.protocol.messages import (
+    CaptureStarted,
+    Draft,
+    Final,
+    PipelineState,
+    SegmentClosed,
+    StageState,
+    TextReady,
+    Typed,
+)
+
+Rows = Callable[[], list[UtteranceRow]]
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, without case and punctuation."""
+    return re.findall(r"[\w']+", text.lower())
+
+
+def test_speech_is_typed_exactly_once(service: PrivateService, beckett: Path, rows: Rows) -> None:
+    """A recording in real time comes out as its words, each utterance typed once, and the journal says the same."""
+    before = service.text()
+    events = list(feed(service.paths, beckett))
+    typed = service.text().removeprefix(before)
+    told = [event.body for event in events if isinstance(event.body, Typed)]
+    assert typed == "".join(body.text for body in told)
+    assert typed == "".join(row.text or "" for row in rows())
+    assert {row.state for row in rows()} == {"typed"}
+    assert len({(body.stream, body.first) for body in told}) == len(told)
+    said = ["ever", "tried", "ever", "failed", "no", "matter", "try", "again", "fail", "again", "fail", "better"]
+    assert len(words(typed)) == len(said)
+    assert sum(a != b for a, b in zip(words(typed), said, strict=True)) <= 1  # a tiny model may mishear one word
+
+
+def test_every_stage_tells_in_order(service: PrivateService, beckett: Path) -> None:
+    """For each utterance: segment, final, text, typed, at rising times; drafts come before the final they go into."""
+    events = list(feed(service.paths, beckett))
+    started = next(event for event in events if isinstance(event.body, CaptureStarted))
+    for typed in [event for event in events if isinstance(event.body, Typed)]:
+        mine = [event for event in events if event.trace == typed.trace]
+        times = [
+            next(event.t_ns for event in mine if isinstance(event.body, kind))
+            for kind in (SegmentClosed, Final, TextReady, Typed)
+        ]
+        assert [started.t_ns, *times] == sorted([started.t_ns, *times])
+        final = next(event for event in mine if isinstance(event.body, Final))
+        assert isinstance(final.body, Final)
+        drafts = [event.body.window_id for event in mine if isinstance(event.body, Draft)]
+        assert drafts == sorted(drafts)
+        assert set(final.body.corrects_window_ids) <= set(drafts)
+    assert any(isinstance(event.body, Draft) for event in events)
+
+
+def test_two_recordings_keep_their_order(service: PrivateService, beckett: Path, rows: Rows) -> None:
+    """A second recording goes into the same ring after the first, and its texts after the first's."""
+    list(feed(service.paths, beckett, pace=0))
+    first = rows()
+    list(feed(service.paths, beckett, pace=0))
+    second = rows()
+    assert second[0].first > first[-1].first
+    assert second[0].stream == first[0].stream
+    assert [row.heard for row in second] == [row.heard for row in first]
+
+
+def test_a_late_subscriber_is_consistent_at_once(service: PrivateService) -> None:
+    """Whoever attaches to a quiet service hears the state of the pipeline and of each stage, and nothing else."""
+    subscriber = Subscriber(service.paths)
+    try:
+        states: dict[str, str] = {}
+        pipeline = None
+        deadline = time.monotonic() + 5
+        while (len(states) < 8 or pipeline is None) and time.monotonic() < deadline:
+            subscriber.wait(0.1)
+            for event in subscriber.drain():
+                assert isinstance(event.body, StageState | PipelineState)
+                if isinstance(event.body, StageState):
+                    states[event.body.stage] = event.body.state
+                else:
+                    pipeline = event.body
+        assert set(states.values()) == {"ready"}
+        assert pipeline is not None
+        assert pipeline.state == "idle"
+    finally:
+        subscriber.close()
+
+
+def test_a_subscriber_that_stops_reading_costs_nothing(service: PrivateService, beckett: Path, rows: Rows) -> None:
+    """An observer that is stuck for a whole recording neither delays nor loses a word."""
+    stuck = Subscriber(service.paths)
+    try:
+        list(feed(service.paths, beckett))
+        assert {row.state for row in rows()} == {"typed"}
+        assert max(row.timings_ms()["typed"] for row in rows()) < 2000
+    finally:
+        stuck.close()
+
+
+def test_wer_through_the_service(service: PrivateService, speech: Path) -> None:
+    """The English clips come through the whole service at a word error rate of at most 6 %."""
+    jiwer = pytest.importorskip("jiwer")
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    normalise = EnglishTextNormalizer()
+    spoken, typed = [], []
+    for line in (speech / "manifest.jsonl").read_text().splitlines():
+        clip = json.loads(line)
+        if clip["lang"] != "en" or not clip["text"]:
+            continue
+        before = service.text()
+        list(feed(service.paths, speech / clip["audio"], pace=0))
+        spoken.append(normalise(clip["text"]))
+        typed.append(normalise(service.text().removeprefix(before)))
+    assert len(spoken) >= 10
+    assert jiwer.wer(spoken, typed) <= 0.06
+
+
+def test_noise_types_nothing(service: PrivateService, speech: Path) -> None:
+    """On a clip without speech nothing is typed."""
+    before = service.text()
+    list(feed(service.paths, speech / "clips" / "noise-speechbrain5.wav", pace=0))
+    assert service.text() == before

@@ -1,0 +1,73 @@
+"""Killing stages while somebody speaks."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sottovoce.actors.supervisor import Supervisor
+from sottovoce.ops.live import feed
+from sottovoce.ops.private import PrivateService
+from sottovoce.protocol.journal import UtteranceRow
+from sottovoce.protocol.messages import Notice, SpeechOnset, StageState, Typed
+
+Rows = Callable[[], list[UtteranceRow]]
+
+
+def signal_stage(service: PrivateService, stage: str, number: signal.Signals) -> int:
+    """Send a signal to the process that is a stage now, and return its process id."""
+    pid = int(Supervisor(service.paths.supervisor_socket).processes()[stage]["pid"])
+    os.kill(pid, number)
+    return pid
+
+
+@pytest.fixture(scope="module")
+def undisturbed(service: PrivateService, beckett: Path) -> str:
+    """What the service types when nobody kills anything."""
+    list(feed(service.paths, beckett))
+    return service.text()
+
+
+@pytest.mark.parametrize(
+    "stage", ["capture", "vad", "stt-final", "stt-draft", "transform", "inject", "conductor", "warden"]
+)
+def test_the_utterance_still_arrives(
+    service: PrivateService, beckett: Path, undisturbed: str, rows: Rows, stage: str
+) -> None:
+    """SIGKILL of any stage in the middle of the second utterance costs no word, and types none twice."""
+    before = service.text()
+    onsets, killed, back, typed = 0, 0, set(), []
+    for event in feed(service.paths, beckett):
+        if isinstance(event.body, SpeechOnset):
+            onsets += 1
+            if onsets == 2 and not killed:
+                killed = signal_stage(service, stage, signal.SIGKILL)
+        elif isinstance(event.body, StageState) and event.body.state == "ready" and event.body.pid != killed:
+            back.add(event.body.stage)
+        elif isinstance(event.body, Typed):
+            typed.append((event.body.stream, event.body.first))
+    assert killed
+    assert stage in back
+    assert {row.state for row in rows()} == {"typed"}
+    assert len(typed) == len(set(typed))
+    said = service.text().removeprefix(before)
+    assert said.strip() == undisturbed.strip()
+
+
+def test_a_frozen_stage_is_replaced(service: PrivateService, beckett: Path, undisturbed: str, rows: Rows) -> None:
+    """SIGSTOP of the VAD in mid-sentence: the warden finds it, says so, and every word still comes."""
+    before = service.text()
+    frozen, notices = 0, []
+    for event in feed(service.paths, beckett):
+        if isinstance(event.body, SpeechOnset) and not frozen:
+            frozen = signal_stage(service, "vad", signal.SIGSTOP)
+        elif isinstance(event.body, Notice):
+            notices.append(event.body.code)
+    assert frozen
+    assert "stalled" in notices
+    assert {row.state for row in rows()} == {"typed"}
+    assert service.text().removeprefix(before).strip() == undisturbed.strip()
