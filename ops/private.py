@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +34,15 @@ class PrivateService:
 
 
 @contextlib.contextmanager
-def private_service(*, config: str = "", root: Path | None = None) -> Iterator[PrivateService]:
+def private_service(
+    *, config: str = "", root: Path | None = None, backends: Sequence[str] = ("file",)
+) -> Iterator[PrivateService]:
     """Run a service in directories of its own for as long as the block lasts.
 
     Args:
         config: more of the configuration file, as TOML, after `[inject]`.
         root: where to make the directories, by default on tmpfs.
+        backends: where it types; by default only into the file.
 
     Raises:
         ServiceError: it did not start, did not end, or left something behind.
@@ -47,8 +51,9 @@ def private_service(*, config: str = "", root: Path | None = None) -> Iterator[P
     try:
         paths = Paths(directory / "run", directory / "state", directory / "config.toml").ensure()
         typed = directory / "typed.txt"
-        typed_toml = str(typed).replace("\\", "\\\\").replace('"', '\\"')
-        paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{typed_toml}"\n{config}')
+        paths.config.write_text(
+            f"[inject]\nbackends = {json.dumps(backends)}\nfile = {json.dumps(str(typed))}\n{config}"
+        )
         process, ready_s = service.start(paths, detach=False)
         try:
             yield PrivateService(paths, typed, ready_s)
