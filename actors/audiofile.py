@@ -211,7 +211,7 @@ class _Ffmpeg:
         # hand it an open file, for which it needs no protocol, so it gets none.
         trusted = not _is_mp3_without_length(file)
         try:
-            with av.open(file, options={"protocol_whitelist": "none"}, metadata_errors="replace") as container:
+            with av.open(file, "r", options={"protocol_whitelist": "none"}, metadata_errors="replace") as container:
                 yield cls(path, container, trusted)
         except av.FFmpegError as error:
             raise _unreadable(path, error.strerror or str(error)) from error

@@ -12,7 +12,7 @@ from collections import Counter
 
 MAX_CHARACTERS_PER_SECOND = 32.0
 """Fast conversational English is about 6 syllables, some 20 characters a second; 32 leaves room for fast readers."""
-_REPEATS = 4
+_REPEATS = 5
 _WORDS = re.compile(r"\w[\w'’-]*")
 
 
@@ -28,7 +28,8 @@ def refuse(text: str, seconds: float) -> str | None:
     words = [word.lower() for word in _WORDS.findall(text)]
     if not words:
         return "no words"
-    # "very very very good" is a person; a phrase of three words four times in one segment is a decoder in a loop.
+    # "very very very good" and a million's six zeros (four overlapping phrases) are a person. A phrase of three words
+    # five times is a decoder in a loop, which goes on to its limit of tokens; hum of one second gave seven times "Oh".
     trigrams = Counter(zip(words, words[1:], words[2:], strict=False))
     if trigrams and max(trigrams.values()) >= _REPEATS and 3 * max(trigrams.values()) > len(words) / 2:
         return "the same phrase over and over"

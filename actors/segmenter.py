@@ -17,7 +17,8 @@ be sure and soft onsets ("h", "f") come before that, and ends `tail` after the l
 the one before: no sample is in two segments.
 
 *Length*: when a segment reaches `max_segment`, it is cut in the middle of the quietest 96 ms of its last third, which
-in fluent speech falls between words; what follows the cut is listened to again from there.
+in fluent speech falls between words; what follows the cut is listened to again from there. It is never cut so near to
+its end that the rest would be too short for speech and be lost. In a pause there is nothing to cut: it ends there.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class Segmenter:
         self._first: int | None = None
         self._confirmed = self._voiced = self._paused = False
         self._speech_end = self._heard = 0
-        self._levels: deque[tuple[int, int, float]] = deque()
+        self._levels: deque[tuple[int, int, float, bool]] = deque()
 
     def push(self, start: int, samples: int, probability: float, level: float) -> list[Action]:
         """Take in a frame.
@@ -122,9 +123,9 @@ class Segmenter:
         if self._first is None:
             return self._listen(start, samples, probability)
         actions: list[Action] = []
-        if self._confirmed:
-            self._remember(start, level)
         voiced = probability >= (self._release if self._voiced else self._threshold)
+        if self._confirmed:
+            self._remember(start, level, voiced)
         if voiced:
             self._heard += samples
             self._speech_end = self.position
@@ -170,17 +171,16 @@ class Segmenter:
             if silence >= self._pause:
                 self._first = None
             return []
-        if silence >= self._endpoint:
+        too_long = self.position - first >= self._max
+        if silence >= self._endpoint or (self._paused and too_long):
             return [self._close(first, "silence")]
         if silence >= self._pause and not self._paused:
             self._paused = True
             return [Pause(first, self._speech_end + self._tail)]
-        if self.position - first >= self._max:
-            return [self._cut(first)]
-        return []
+        return [self._cut(first)] if too_long else []
 
-    def _remember(self, start: int, level: float) -> None:
-        self._levels.append((start, self.position, level))
+    def _remember(self, start: int, level: float, voiced: bool) -> None:
+        self._levels.append((start, self.position, level, voiced))
         while self._levels[0][0] < self.position - self._max // 3:
             self._levels.popleft()
 
@@ -191,10 +191,15 @@ class Segmenter:
         return Closed(first, end, speech_end, reason, position)
 
     def _cut(self, first: int) -> Closed:
+        at, quietest, after = self.position, float("inf"), 0
         frames = list(self._levels)
-        windows = [frames[i : i + _QUIET_FRAMES] for i in range(len(frames) - _QUIET_FRAMES + 1)]
-        quietest = min(windows, key=lambda window: sum(level for _, _, level in window))
-        at = quietest[_QUIET_FRAMES // 2][0]
+        for i in range(len(frames) - 1, _QUIET_FRAMES // 2 - 1, -1):
+            start, end, _, voiced = frames[i]
+            after += (end - start) * voiced
+            window = frames[i - _QUIET_FRAMES // 2 : i + _QUIET_FRAMES // 2 + 1]
+            level = sum(level for _, _, level, _ in window)
+            if len(window) == _QUIET_FRAMES and after >= self._min_speech and level <= quietest:
+                at, quietest = start, level
         speech_end = min(self._speech_end, at)
         self.reset(at, at)
         return Closed(first, at, speech_end, "length", at)

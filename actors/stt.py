@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from sottovoce.actors.agreement import stable_prefix
 from sottovoce.actors.base import TICK_MS, Actor, run
+from sottovoce.actors.context import ContextDecoder
 from sottovoce.actors.guard import refuse
 from sottovoce.models import Result, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
@@ -67,16 +68,23 @@ class Recogniser(Actor):
                 return None
         return self.reader if self.reader.stream == stream else None
 
-    def decode(self, reader: RingReader, first: int, end: int) -> Result:
-        """Decode samples [first, end).
+    def recognise(self, reader: RingReader, first: int, end: int) -> Result:
+        """Run the engine over samples [first, end); a role may use more of the ring.
 
         Raises:
             RingLapped, RingRange, RingCorrupt: they are not, or no longer, all there.
         """
-        samples = reader.samples(first, end)
+        return self.engine.decode(reader.samples(first, end))
+
+    def decode(self, reader: RingReader, first: int, end: int) -> Result:
+        """Recognise samples [first, end), measured and marked as busy.
+
+        Raises:
+            RingLapped, RingRange, RingCorrupt: they are not, or no longer, all there.
+        """
         with self.busy():
             began = time.perf_counter_ns()
-            result = self.engine.decode(samples)
+            result = self.recognise(reader, first, end)
             self.page.observe("decode_us", (time.perf_counter_ns() - began) // 1000)
         self.page.add("decodes")
         self.page.add("audio_ms", (end - first) * 1000 // SAMPLE_RATE)
@@ -97,8 +105,13 @@ class FinalRecogniser(Recogniser):
     counts: ClassVar[tuple[str, ...]] = (*Recogniser.counts, "speculated", "used")
 
     def setup(self) -> None:
-        """Load, and forget what a predecessor speculated."""
+        """Load; take over what a predecessor has heard, not what it speculated."""
         super().setup()
+        self.context = ContextDecoder(self.engine, limit_s=self.config.stt.final.context)
+        self.stream = 0
+        for row in self.journal.utterances(limit=8):
+            if row.boot == boot_id() and row.heard:
+                self._remember(row.stream, row.first, row.end, row.heard)
         self.pause: SpeechPause | None = None
         self.speculation: tuple[tuple[int, int, int], Result, int] | None = None
         self.drafts: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
@@ -106,6 +119,18 @@ class FinalRecogniser(Recogniser):
     def settings(self) -> FinalConfig:
         """Return `[stt.final]`."""
         return self.config.stt.final
+
+    def recognise(self, reader: RingReader, first: int, end: int) -> Result:
+        """Decode with the context of what was said just before."""
+        if reader.stream != self.stream:
+            self.context.forget()
+        return self.context.decode(reader.samples, first, end)
+
+    def _remember(self, stream: int, first: int, end: int, text: str) -> None:
+        if stream != self.stream:
+            self.context.forget()
+            self.stream = stream
+        self.context.remember(first, end, text)
 
     def hear(self, event: Event) -> None:
         """Remember the last pause, and which drafts belong to which utterance."""
@@ -162,6 +187,7 @@ class FinalRecogniser(Recogniser):
         if reason is not None:
             return self._suppress(row, reason, text)
         model = self.config.stt.final.model
+        self._remember(row.stream, row.first, row.end, text)
         if self.journal.transcribed(row.ordinal, text=text, model=model):
             self.publish(
                 Final(
@@ -180,6 +206,7 @@ class FinalRecogniser(Recogniser):
         return self._suppress(row, "its audio is gone: the ring it was in was replaced", None)
 
     def _suppress(self, row: UtteranceRow, reason: str, text: str | None) -> bool:
+        self.context.forget()
         if self.journal.suppressed(row.ordinal, reason=reason, text=text, model=self.config.stt.final.model):
             self.publish(Suppressed(stream=row.stream, first=row.first, reason=reason))
             self.log.info("suppressed", reason=reason, trace=row.trace)

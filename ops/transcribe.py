@@ -1,4 +1,4 @@
-"""Transcribing files on the service's own engines, without a service."""
+"""Transcribing files as the service would type them, without a service: same segments, engines and transform."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.actors.audiofile import decode_file
+from sottovoce.actors.context import ContextDecoder
 from sottovoce.actors.guard import refuse
 from sottovoce.actors.segmenter import Closed, Segmenter
+from sottovoce.actors.transform import Context, Transformer
 from sottovoce.models import OfflineEngine, SileroVad, Store, check_onnxruntime, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
@@ -57,6 +59,7 @@ class Transcriber:
         store = Store()
         final = config.stt.final
         self._config = config
+        self._transformer = Transformer.load(config.transform.language)
         self._vad = SileroVad(store.path(config.vad.model) / "silero_vad.onnx")
         self._engine: OfflineEngine = load_engine(
             store.catalogue[final.model], store.path(final.model), threads=final.threads
@@ -71,12 +74,21 @@ class Transcriber:
         samples = decode_file(path)
         began = time.perf_counter()
         segments = []
+        texts, before = [], Context()
+        decoder = ContextDecoder(self._engine, limit_s=self._config.stt.final.context)
         for closed in self._segments(samples):
-            text = self._engine.decode(samples[closed.first : closed.end]).text.strip()
-            if text and refuse(text, (closed.end - closed.first) / SAMPLE_RATE) is None:
-                segments.append(Segment(round(closed.first / SAMPLE_RATE, 3), round(closed.end / SAMPLE_RATE, 3), text))
+            text = decoder.decode(lambda first, end: samples[first:end], closed.first, closed.end).text.strip()
+            if not text or refuse(text, (closed.end - closed.first) / SAMPLE_RATE) is not None:
+                decoder.forget()
+            else:
+                decoder.remember(closed.first, closed.end, text)
+                written, before = self._transformer.apply(text, before)
+                texts.append(written)
+                segments.append(
+                    Segment(round(closed.first / SAMPLE_RATE, 3), round(closed.end / SAMPLE_RATE, 3), written.strip())
+                )
         return Transcript(
-            file=str(path), text=" ".join(segment.text for segment in segments), segments=segments,
+            file=str(path), text="".join(texts), segments=segments,
             model=self._config.stt.final.model, audio_seconds=round(len(samples) / SAMPLE_RATE, 3),
             processing_seconds=round(time.perf_counter() - began, 3),
         )  # fmt: skip

@@ -16,7 +16,7 @@ from sottovoce.protocol.exceptions import ConfigError
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
 Probability = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Threads = Annotated[int, msgspec.Meta(ge=1, le=64)]
-Keep = Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]{0,3}d|session|none)$")]
+Keep = Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]{0,3}d|session|none)\Z")]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -59,6 +59,8 @@ class FinalConfig(_Section, frozen=True):
 
     model: str = "moonshine-tiny-en"
     threads: Threads = 1
+    context: Annotated[float, msgspec.Meta(ge=0.0, le=30.0)] = 10.0
+    """A segment is decoded together with what was said in so many seconds before its end; 0 decodes it alone."""
 
 
 class DraftConfig(_Section, frozen=True):
@@ -81,7 +83,7 @@ class SttConfig(_Section, frozen=True):
 class TransformConfig(_Section, frozen=True):
     """`[transform]`: from what was heard to what is written."""
 
-    language: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}$")] = "en"
+    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}\Z")] = "en"
     carry: Seconds = 30.0
     """A recording begun within this time of the last text goes on where that stopped (space, small letter)."""
 
@@ -89,7 +91,9 @@ class TransformConfig(_Section, frozen=True):
 class InjectConfig(_Section, frozen=True):
     """`[inject]`: where text goes."""
 
-    backends: tuple[Literal["auto", "wtype", "xdotool", "file", "stdout"], ...] = ("auto",)
+    backends: Annotated[
+        tuple[Literal["auto", "wtype", "xdotool", "file", "stdout"], ...], msgspec.Meta(min_length=1)
+    ] = ("auto",)
     """Tried in this order; the next one only where it is proven that nothing was typed."""
     file: str = ""
     """The file that the `file` backend appends to."""
@@ -161,5 +165,5 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     try:
         return msgspec.toml.decode(data, type=Config)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: {error}; `sottovoce config show` lists every key with its default") from error

@@ -36,6 +36,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,9 @@ from sottovoce.protocol.messages import trace_id
 SCHEMA_VERSION: Final = 1
 State = Literal["segmented", "transcribed", "transformed", "intent", "typed", "suppressed", "late", "in_doubt"]
 UNFINISHED: Final[tuple[State, ...]] = ("segmented", "transcribed", "transformed", "intent")
+_BUSY_S: Final = 5.0
+# temp_store: what VACUUM sets aside is dictated text, and must not go to a disk.
+_PRAGMAS: Final = ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON", "temp_store = MEMORY")
 
 _SCHEMA = f"""
 CREATE TABLE recording (
@@ -182,20 +186,36 @@ class Journal:
     def __init__(self, path: Path, *, keep: str = "30d") -> None:
         self.path = path
         self._erase = keep == "none"
-        try:
-            # SQLite gives -wal and -shm the mode of the database, so make that right first.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-            self._db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
-                self._db.execute(f"PRAGMA {pragma}").close()
-            self._migrate()
-        except (OSError, sqlite3.Error) as error:
-            raise JournalError(
-                f"{path}: the journal cannot be opened: {error}; move the file aside and start again "
-                "(a new one is begun, the old one keeps its texts)"
-            ) from error
         self._seen = -1
+        try:
+            _create(path)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
+        except (OSError, sqlite3.Error) as error:
+            raise _cannot_open(path, error) from error
+        try:
+            self._db.row_factory = sqlite3.Row
+            self._prepare()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise _cannot_open(path, error) from error
+        except JournalError:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        # The switch to WAL, and a first read while the last connection elsewhere is closing, are told "busy" at once,
+        # past the time-out of connect() (seen in 2 of 15 races of five). All stages start in the same instant.
+        deadline = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                for pragma in _PRAGMAS:
+                    self._db.execute(f"PRAGMA {pragma}").close()
+                self._migrate()
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
 
     def _migrate(self) -> None:
         if self._version() != SCHEMA_VERSION:
@@ -222,6 +242,17 @@ class Journal:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    def _scrub(self) -> None:
+        """Leave no deleted text in the files.
+
+        secure_delete clears freed space, but the write-ahead log keeps older copies of pages, and pages that were split
+        keep cells that moved away (17 of 50,000 erased words were found so); the first is emptied at each call, the
+        second is rebuilt when nothing waits. 0.07 ms, and with the rebuilding of 450 rows 0.7 ms.
+        """
+        if self.unfinished() == 0:
+            self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def close(self) -> None:
         """Close the connection."""
@@ -250,15 +281,19 @@ class Journal:
             if cancel:
                 self._execute("UPDATE recording SET cancelled = 1 WHERE generation = ?", generation)
                 self._execute(
-                    "UPDATE utterance SET state = 'suppressed', reason = 'cancelled' "
+                    "UPDATE utterance SET state = 'suppressed', reason = 'cancelled', "
+                    "heard = CASE WHEN ? THEN NULL ELSE heard END, text = CASE WHEN ? THEN NULL ELSE text END "
                     "WHERE generation = ? AND state IN ('segmented', 'transcribed', 'transformed')",
-                    generation,
-                )
-            return self._execute(
+                    self._erase, self._erase, generation,
+                )  # fmt: skip
+            stopped = self._execute(
                 "UPDATE recording SET stop_ns = ? WHERE generation = ? AND stop_ns IS NULL",
                 now_ns(),
                 generation,
             )
+        if cancel and self._erase:
+            self._scrub()
+        return stopped
 
     def recording(self, generation: int | None = None) -> Recording | None:
         """Return a recording, by default the newest."""
@@ -358,12 +393,15 @@ class Journal:
 
     def suppressed(self, ordinal: int, *, reason: str, text: str | None = None, model: str | None = None) -> bool:
         """segmented or transcribed -> suppressed: it will not be typed, for this reason."""
-        return self._execute(
+        moved = self._execute(
             "UPDATE utterance SET state = 'suppressed', reason = ?, model = coalesce(?, model), "
             "heard = CASE WHEN ? THEN NULL ELSE coalesce(?, heard) END "
             "WHERE ordinal = ? AND state IN ('segmented', 'transcribed')",
             reason, model, self._erase, text, ordinal,
         )  # fmt: skip
+        if moved and self._erase:
+            self._scrub()
+        return moved
 
     def transformed(self, ordinal: int, *, text: str, context: str) -> bool:
         """transcribed -> transformed, and the transform's context with it: both or neither."""
@@ -387,12 +425,15 @@ class Journal:
 
     def typed(self, ordinal: int, *, backend: str) -> bool:
         """intent -> typed."""
-        return self._execute(
+        moved = self._execute(
             "UPDATE utterance SET state = 'typed', backend = ?, typed_ns = ?, "
             "heard = CASE WHEN ? THEN NULL ELSE heard END, text = CASE WHEN ? THEN NULL ELSE text END "
             "WHERE ordinal = ? AND state = 'intent'",
             backend, now_ns(), self._erase, self._erase, ordinal,
         )  # fmt: skip
+        if moved and self._erase:
+            self._scrub()
+        return moved
 
     def nothing_typed(self, ordinal: int, *, reason: str) -> bool:
         """intent -> transformed, on proof that no keystroke was sent."""
@@ -470,7 +511,30 @@ class Journal:
             f"DELETE FROM utterance WHERE wall_ns < ? AND state NOT IN {UNFINISHED}",  # noqa: S608
             (before_wall_ns,),
         )
+        if cursor.rowcount:
+            self._scrub()
         return cursor.rowcount
 
     def _execute(self, sql: str, *values: Any) -> bool:
         return self._db.execute(sql, values).rowcount > 0
+
+
+def _create(path: Path) -> None:
+    """Make an empty file of mode 0600 if there is none: SQLite gives that mode to its -wal and -shm as well.
+
+    Only a file that is not there is opened here. POSIX locks belong to the process: closing any descriptor of a
+    database drops the locks of all its connections, and another process may then delete the log under them
+    (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.is_symlink():
+            raise JournalError(f"{path}: the journal is a link, which may lead anywhere; remove the link") from None
+
+
+def _cannot_open(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"{path}: the journal cannot be opened: {error}; move the file aside and start again "
+        "(a new one is begun, the old one keeps its texts)"
+    )

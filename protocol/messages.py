@@ -7,6 +7,7 @@ together; a known type with a wrong body is an error that names the JSON path an
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -222,6 +223,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
+_QUOTED = re.compile(r"value (['\"]).*\1(?= - at `)", re.DOTALL)  # msgspec quotes a tag or enum value it does not know
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -251,7 +253,8 @@ def decode(payload: bytes) -> Event | None:
         body = decoder.decode(envelope.body)
     # RecursionError: msgspec's own answer to JSON nested a thousand deep.
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError(f"malformed message: {error}") from error
+        # Not `from error`: a traceback in a log would quote what was said.
+        raise MessageError(f"malformed message: {_QUOTED.sub('value', str(error))}") from None
     return Event(
         src=envelope.src, boot=envelope.boot, seq=envelope.seq, t_ns=envelope.t_ns, trace=envelope.trace,
         topic=envelope.type, body=body,

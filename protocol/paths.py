@@ -135,7 +135,7 @@ class Paths:
 
 
 def private_directory(path: Path) -> None:
-    """Create `path` (and missing parents) with mode 0700 and check that it is ours alone.
+    """Create `path` with mode 0700 (and missing parents, by the umask) and check that it is ours alone.
 
     Raises:
         PathError: it is a link, not a directory, of another user, or accessible to others.

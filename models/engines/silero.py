@@ -17,8 +17,8 @@ _CONTEXT = 64  # samples of the frame before, in front of each frame; without th
 class SileroVad:
     """The recurrent model and its state.
 
-    A frame costs 0.11 ms (median; 0.16 at the 95th percentile) on a 2-core x86-64 machine. Binding inputs and outputs
-    once saved 0.01 ms of it, not worth handing out raw addresses.
+    A frame costs 0.11 ms (median) on a quiet 2-core x86-64 machine, 0.15 ms on the same with both cores busy. Binding
+    inputs and outputs once saved 0.01 ms of it, not worth handing out raw addresses.
 
     Args:
         model_path: `silero_vad.onnx`.

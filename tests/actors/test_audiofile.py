@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import tracemalloc
@@ -318,3 +319,52 @@ def test_a_film_without_sound(tmp_path: Path, capfd: pytest.CaptureFixture[str])
         for packets in (stream.encode(frame), stream.encode(None)):
             container.mux(packets)
     refused(tmp_path / "a.mkv", "has no audio in it", capfd)
+
+
+def test_an_unknown_codec_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A WAV in a format that neither library knows is refused, not decoded as noise."""
+    data = bytearray(write(tmp_path / "a.wav", tone(), subtype="PCM_16").read_bytes())
+    struct.pack_into("<H", data, 20, 0x7F7F)
+    (tmp_path / "a.wav").write_bytes(data)
+    refused(tmp_path / "a.wav", "not a readable audio file: wav with an unknown codec", capfd)
+
+
+def test_a_title_in_another_encoding_does_no_harm(tmp_path: Path) -> None:
+    """Tags that are not UTF-8, as old taggers write them, do not keep the sound from being read."""
+    path = tmp_path / "a.m4a"
+    with av.open(path, "w") as container:
+        container.metadata["title"] = "Uebermorgen"
+        stream = container.add_stream("aac", rate=RATE)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(tone()[np.newaxis], format="fltp", layout="mono")
+        frame.sample_rate = RATE
+        frame.pts = 0
+        for packets in (stream.encode(frame), stream.encode(None)):
+            container.mux(packets)
+    data = path.read_bytes()
+    assert b"Uebermorgen" in data
+    path.write_bytes(data.replace(b"Uebermorgen", "\xdcbermorgen.".encode("latin-1")))
+    assert len(decode_file(path)) > 30_000
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a", "webm"])
+def test_whatever_the_bytes_are_it_is_sound_or_one_line(
+    tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Files with a few bytes changed at random either decode or raise AudioFileError, and nothing is printed."""
+    path = tmp_path / f"a.{kind}"
+    if kind in {"m4a", "webm"}:
+        rate = 48_000
+        encode(path, tone(0.5, rate), "aac" if kind == "m4a" else "libopus", rate)
+    else:
+        write(path, tone(0.5))
+    whole = path.read_bytes()
+    rng = np.random.default_rng(11)
+    for _ in range(60):
+        data = bytearray(whole)
+        for at in rng.integers(0, min(len(data), rng.choice([60, 400, len(data)])), 4):
+            data[at] = rng.choice([0, 0x7F, 0x80, 0xFF])
+        path.write_bytes(data)
+        with contextlib.suppress(AudioFileError):
+            assert np.isfinite(decode_file(path)).all()
+    assert capfd.readouterr() == ("", "")
