@@ -182,6 +182,9 @@ class Actor:
             self.subscriber.close()
         self.publisher.close()
         self.journal.close()
+        # zmq closes sockets in a thread of its own, which an exit would outrun: what is queued ("stopping") would be
+        # lost and the sockets' files left behind.
+        zmq.Context.instance().destroy(linger=200)
 
 
 def run(actor: type[Actor]) -> None:

@@ -14,6 +14,7 @@ import time
 from typing import Any, Literal
 
 import msgspec
+import zmq
 
 from sottovoce.actors.base import Actor, run
 from sottovoce.actors.sources import AudioFile, Microphone, dump_source, parse_source
@@ -37,7 +38,7 @@ class Conductor(Actor):
     def setup(self) -> None:
         """Open the control socket."""
         self.control = ControlServer(self.paths.control)
-        self.poller.register(self.control.socket)
+        self.poller.register(self.control.socket, zmq.POLLIN)
         self.state = PipelineState(state="idle", generation=0, source="", waiting=-1)
         self.shutdown_at: float | None = None
         self.forgot_at = float("-inf")
@@ -46,8 +47,7 @@ class Conductor(Actor):
         """Answer requests, close what is over, publish what changed."""
         self.control.serve(self._handle)
         for recording in self.journal.open_recordings():
-            if self.journal.close_recording(recording.generation) and recording.end_reason not in (None, "stop", "eof"):
-                self.notice("error", "recording", f"the recording ended early: {recording.end_reason}")
+            self.journal.close_recording(recording.generation)
         self._tell()
         self._forget()
         if self.shutdown_at is not None and (self.state.state == "idle" or time.monotonic() > self.shutdown_at):

@@ -1,10 +1,10 @@
 """Decoding with context: a short segment is heard better together with what was said just before it.
 
 A recogniser that gets "fail better" alone writes "Fell better."; after "Try again. Fail again." it writes "fail
-better." So a segment that follows others closely is decoded together with them, and the words that are new are taken: the known
-text is aligned to the beginning of the joint hypothesis by edit distance over words (Levenshtein 1966; Wagner and
-Fischer 1974), and where it ends, the new words begin. Where the alignment is poor the segment is decoded alone, as if
-there were no context. Models without word times can do this, which those that would allow cutting by time cannot.
+better." So a segment that follows others closely is decoded together with them, and the words that are new are taken:
+the known text is aligned to the beginning of the joint hypothesis by edit distance over words (Wagner and Fischer,
+1974), and where it ends, the new words begin. Where the alignment is poor the segment is decoded alone, as if there
+were no context. It takes no word times, which many models do not give.
 
 Measured with `moonshine-tiny-en` (word error rate, without -> with context): the wheel's two_cities.wav, a slow reader
 cut at his commas, 5.9 % -> 3.4 %; beckett.wav 8.3 % -> 0 %; the clips of many speakers, which give each other no

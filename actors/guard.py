@@ -13,7 +13,7 @@ from collections import Counter
 MAX_CHARACTERS_PER_SECOND = 32.0
 """Fast conversational English is about 6 syllables, some 20 characters a second; 32 leaves room for fast readers."""
 _REPEATS = 5
-_WORDS = re.compile(r"\w[\w'’-]*")
+_WORDS = re.compile(r"\w[\w'’]*")  # without the hyphen: the model answers noise with "2020-2020-2020-..."
 
 
 def refuse(text: str, seconds: float) -> str | None:

@@ -64,7 +64,8 @@ class Warden(Actor):
             self._attach(stage, watched)
             if watched.view is not None:
                 self._watch(stage, watched, watched.view)
-        if time.monotonic() - self.checked >= 1.0:
+        # Asking costs supervisord and this process a millisecond each, so only while somebody is missing.
+        if any(watched.view is None for watched in self.watched.values()) and time.monotonic() - self.checked >= 1.0:
             self.checked = time.monotonic()
             self._ask()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
-from sottovoce.ops.exceptions import EXIT_BAD_INPUT, EXIT_CONFIGURATION, EXIT_FAILED, EXIT_UNREACHABLE
-from sottovoce.protocol.exceptions import ControlError
+from sottovoce.ops.entry import control
+from sottovoce.ops.exceptions import EXIT_BAD_INPUT, EXIT_FAILED
 
 app = typer.Typer(
     name="sottovoce",
@@ -29,44 +29,6 @@ app.add_typer(bench_app, name="bench")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def main() -> NoReturn:
-    """Run the command line; every expected failure is one line and a documented exit code."""
-    try:
-        app(standalone_mode=True)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, and Python would complain about that at exit
-        sys.exit(EXIT_FAILED)
-    except Exception as error:
-        code = _exit_code(error)
-        if code is None:
-            raise
-        print(f"sottovoce: {error}", file=sys.stderr)
-        sys.exit(code)
-    sys.exit(0)
-
-
-# By name, most special first: importing the classes would cost `toggle` numpy and more.
-_EXIT_CODES = {
-    "ConfigError": EXIT_CONFIGURATION,
-    "PathError": EXIT_CONFIGURATION,
-    "ModelError": EXIT_CONFIGURATION,
-    "RulesError": EXIT_CONFIGURATION,
-    "AudioFileError": EXIT_BAD_INPUT,
-    "OpsError": EXIT_FAILED,
-    "ProtocolError": EXIT_FAILED,
-    "ShmError": EXIT_FAILED,
-    "ActorError": EXIT_FAILED,
-}
-
-
-def _exit_code(error: Exception) -> int | None:
-    """Return the exit code of an expected error, None for a defect."""
-    if isinstance(error, ControlError) and error.code == "unreachable":
-        return EXIT_UNREACHABLE
-    names = {base.__name__ for base in type(error).__mro__}
-    return next((code for name, code in _EXIT_CODES.items() if name in names), None)
-
-
 def _print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
@@ -74,39 +36,28 @@ def _print_json(value: Any) -> None:
 # -- dictation ---------------------------------------------------------------------------------------------------------
 
 
-def _control(verb: str, as_json: bool) -> None:
-    from sottovoce.protocol.control import request
-    from sottovoce.protocol.paths import Paths
-
-    result = request(Paths.from_environment().control, verb)
-    if as_json:
-        _print_json(result)
-    else:
-        print(result["state"])
-
-
 @app.command()
 def toggle(as_json: JsonFlag = False) -> None:
     """Begin to record, or end the recording and type the rest. Bind this to a key."""
-    _control("toggle", as_json)
+    control("toggle", as_json=as_json)
 
 
 @app.command()
 def start(as_json: JsonFlag = False) -> None:
     """Begin to record."""
-    _control("start", as_json)
+    control("start", as_json=as_json)
 
 
 @app.command()
 def stop(as_json: JsonFlag = False) -> None:
     """End the recording and type the rest."""
-    _control("stop", as_json)
+    control("stop", as_json=as_json)
 
 
 @app.command()
 def cancel(as_json: JsonFlag = False) -> None:
     """End the recording and give up what is not typed yet."""
-    _control("cancel", as_json)
+    control("cancel", as_json=as_json)
 
 
 @app.command()
@@ -362,7 +313,3 @@ def bench_live(
         _print_json(report)
     else:
         print(report["text"])
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,19 @@ EXIT_UNREACHABLE = 3
 EXIT_BAD_INPUT = 4
 EXIT_CONFIGURATION = 5
 
+# By name, most special first: importing the classes would cost `sottovoce toggle` numpy and more.
+_CODES = {
+    "ConfigError": EXIT_CONFIGURATION,
+    "PathError": EXIT_CONFIGURATION,
+    "ModelError": EXIT_CONFIGURATION,
+    "RulesError": EXIT_CONFIGURATION,
+    "AudioFileError": EXIT_BAD_INPUT,
+    "OpsError": EXIT_FAILED,
+    "ProtocolError": EXIT_FAILED,
+    "ShmError": EXIT_FAILED,
+    "ActorError": EXIT_FAILED,
+}
+
 
 class OpsError(Exception):
     """A command could not do what it was asked."""
@@ -19,3 +32,11 @@ class ServiceError(OpsError):
 
 class AlreadyRunning(OpsError):
     """A service runs in this runtime directory."""
+
+
+def exit_code(error: Exception) -> int | None:
+    """Return the exit code of an expected error, None for a defect."""
+    if getattr(error, "code", None) == "unreachable":
+        return EXIT_UNREACHABLE
+    names = {base.__name__ for base in type(error).__mro__}
+    return next((code for name, code in _CODES.items() if name in names), None)
