@@ -182,8 +182,7 @@ class Actor:
             self.subscriber.close()
         self.publisher.close()
         self.journal.close()
-        # zmq closes sockets in a thread of its own, which an exit would outrun: what is queued ("stopping") would be
-        # lost and the sockets' files left behind.
+        # zmq sends in a thread of its own, which an exit may outrun: the last word, why it ends, would be lost.
         zmq.Context.instance().destroy(linger=200)
 
 

@@ -46,9 +46,11 @@ class Conductor(Actor):
     def work(self) -> None:
         """Answer requests, close what is over, publish what changed."""
         self.control.serve(self._handle)
-        for recording in self.journal.open_recordings():
-            self.journal.close_recording(recording.generation)
-        self._tell()
+        # data_version does not move for this process's own commits, after which `state` is stale.
+        if self.journal.changed() or self.state.state != "idle" or self.state.waiting:
+            for recording in self.journal.open_recordings():
+                self.journal.close_recording(recording.generation)
+            self._tell()
         self._forget()
         if self.shutdown_at is not None and (self.state.state == "idle" or time.monotonic() > self.shutdown_at):
             try:

@@ -64,13 +64,19 @@ class ContextDecoder:
         """Drop the context: what comes next does not follow what was said before."""
         self._heard.clear()
 
-    def decode(self, samples: Samples, first: int, end: int) -> Result:
+    def decode(self, samples: Samples, first: int, end: int, *, floor: int = 0) -> Result:
         """Decode [first, end) with as much context as there is; the result's text is the segment's own.
+
+        Args:
+            samples: gives the audio.
+            first: the segment's first sample.
+            end: the sample after its last.
+            floor: no context from before this sample.
 
         Raises:
             whatever `samples` raises for the segment itself.
         """
-        context = self._context(first, end)
+        context = self._context(first, end, floor)
         spent = 0.0
         if context:
             joint = self._engine.decode(samples(context[0].first, end))
@@ -82,11 +88,12 @@ class ContextDecoder:
         alone = self._engine.decode(samples(first, end))
         return msgspec.structs.replace(alone, decode_s=alone.decode_s + spent)
 
-    def _context(self, first: int, end: int) -> list[Heard]:
+    def _context(self, first: int, end: int, floor: int) -> list[Heard]:
         context: list[Heard] = []
         start = first
         for heard in reversed(self._heard):
-            if start - heard.end > GAP_S * SAMPLE_RATE or end - heard.first > self._limit or heard.end > start:
+            gap = start - heard.end
+            if not 0 <= gap <= GAP_S * SAMPLE_RATE or end - heard.first > self._limit or heard.first < floor:
                 break
             context.insert(0, heard)
             start = heard.first

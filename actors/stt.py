@@ -121,10 +121,11 @@ class FinalRecogniser(Recogniser):
         return self.config.stt.final
 
     def recognise(self, reader: RingReader, first: int, end: int) -> Result:
-        """Decode with the context of what was said just before."""
+        """Decode with the context of what was said just before in the same recording."""
         if reader.stream != self.stream:
             self.context.forget()
-        return self.context.decode(reader.samples, first, end)
+        floor = self.journal.recording_start(reader.stream, first)
+        return self.context.decode(reader.samples, first, end, floor=floor)
 
     def _remember(self, stream: int, first: int, end: int, text: str) -> None:
         if stream != self.stream:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import time
 from collections import deque
@@ -72,11 +73,12 @@ class Warden(Actor):
     def _attach(self, stage: str, watched: Watched) -> None:
         """Follow the process that has the stage's name now."""
         view = watched.view
-        if view is not None and view.alive and not view.stale():
-            return
         if view is not None:
+            dead = watched.pidfd is None or bool(select.select([watched.pidfd], (), (), 0)[0])
+            if not dead and not view.stale():
+                return
             self._detach(watched)
-            if not view.alive:
+            if dead:
                 self._death(stage, watched)
             view.close()
             watched.view = None

@@ -4,20 +4,27 @@ After one `store.pull([name])`, `load_engine(store.catalogue[name], store.path(n
 Nothing here imports an inference library until an engine is made.
 """
 
-from sottovoce.models.catalogue import Catalogue, Entry
-from sottovoce.models.engines import SAMPLE_RATE, OfflineEngine, Result, SileroVad, Word, load_engine
-from sottovoce.models.exceptions import (
-    CatalogueInvalid,
-    DownloadFailed,
-    EngineFailed,
-    ModelError,
-    ModelMissing,
-    RuntimeConflict,
-    UnknownModel,
-    VerifyFailed,
-)
-from sottovoce.models.runtime import OnnxRuntime, check_onnxruntime
-from sottovoce.models.store import PullEvent, Store, StoredModel, cache_root
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sottovoce.shm.lazy import lazy
+
+if TYPE_CHECKING:
+    from sottovoce.models.catalogue import Catalogue, Entry
+    from sottovoce.models.engines import SAMPLE_RATE, OfflineEngine, Result, SileroVad, Word, load_engine
+    from sottovoce.models.exceptions import (
+        CatalogueInvalid,
+        DownloadFailed,
+        EngineFailed,
+        ModelError,
+        ModelMissing,
+        RuntimeConflict,
+        UnknownModel,
+        VerifyFailed,
+    )
+    from sottovoce.models.runtime import OnnxRuntime, check_onnxruntime
+    from sottovoce.models.store import PullEvent, Store, StoredModel, cache_root
 
 __all__ = [
     "SAMPLE_RATE",
@@ -43,3 +50,23 @@ __all__ = [
     "check_onnxruntime",
     "load_engine",
 ]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "catalogue": ("Catalogue", "Entry"),
+        "engines": ("SAMPLE_RATE", "OfflineEngine", "Result", "SileroVad", "Word", "load_engine"),
+        "exceptions": (
+            "CatalogueInvalid",
+            "DownloadFailed",
+            "EngineFailed",
+            "ModelError",
+            "ModelMissing",
+            "RuntimeConflict",
+            "UnknownModel",
+            "VerifyFailed",
+        ),
+        "runtime": ("OnnxRuntime", "check_onnxruntime"),
+        "store": ("PullEvent", "Store", "StoredModel", "cache_root"),
+    },
+)

@@ -69,7 +69,7 @@ def watch(as_json: JsonFlag = False) -> None:
 
     console = Console()
     try:
-        for event in subscribe("transcript.", "state.pipeline", "inject.", "notice"):
+        for event in subscribe("transcript.", "text.", "state.pipeline", "inject.", "notice"):
             if as_json:
                 print(line(event), flush=True)
             else:

@@ -8,7 +8,7 @@ from typing import TextIO
 
 import msgspec
 
-from sottovoce.protocol.messages import Draft, Event, Final, Notice, NotTyped, PipelineState, Suppressed
+from sottovoce.protocol.messages import Draft, Event, Notice, NotTyped, PipelineState, Suppressed, TextReady
 
 _DIM, _BRIGHT, _WARN, _PLAIN, _ERASE = "\x1b[2m", "\x1b[1m", "\x1b[33m", "\x1b[0m", "\r\x1b[K"
 _MARK = {"idle": "□ idle", "recording": "● recording", "processing": "… finishing"}
@@ -33,8 +33,8 @@ class Console:
         body = event.body
         if isinstance(body, Draft):
             self._draft(body)
-        elif isinstance(body, Final):
-            self._line(body.text, _BRIGHT)
+        elif isinstance(body, TextReady):  # the final text as it is typed; `transcript.final` is what was heard
+            self._line(body.text.strip() or "⏎", _BRIGHT)
         elif isinstance(body, Suppressed):
             self._line(f"(not typed: {body.reason})", _DIM)
         elif isinstance(body, NotTyped):

@@ -11,8 +11,9 @@ Names are imported on first use, so that `sottovoce toggle` loads the control cl
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sottovoce.shm.lazy import lazy
 
 if TYPE_CHECKING:
     from sottovoce.protocol.bus import STAGES, Publisher, Subscriber
@@ -50,8 +51,6 @@ _HOME = {
     "messages": ("Event",),
     "paths": ("Paths",),
 }
-_MODULE = {name: module for module, names in _HOME.items() for name in names}
-
 __all__ = [
     "STAGES",
     "Config",
@@ -75,9 +74,4 @@ __all__ = [
     "subscribe",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use (PEP 562)."""
-    if name not in _MODULE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+__getattr__ = lazy(__name__, _HOME)

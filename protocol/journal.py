@@ -303,6 +303,13 @@ class Journal:
         ).fetchone()
         return None if row is None else Recording(**row)
 
+    def recording_start(self, stream: int, sample: int) -> int:
+        """Return the first sample of the recording that `sample` is in; what was said before that is another matter."""
+        row = self._db.execute(
+            "SELECT max(first) FROM recording WHERE stream = ? AND first <= ?", (stream, sample)
+        ).fetchone()
+        return int(row[0] or 0)
+
     def undrained(self) -> Recording | None:
         """Return the oldest recording of this boot that capture began and the VAD has not finished."""
         row = self._db.execute(

@@ -31,10 +31,12 @@ class FileFeed:
     def __init__(self, writer: RingWriter, path: Path, *, pace: float, offset: int, room: Callable[[], int]) -> None:
         self._writer, self._pace, self._room = writer, pace, room
         self._blocks = blocks(path, frames=FRAME_SAMPLES)
-        skipped = 0
-        while skipped < offset and (block := next(self._blocks, None)) is not None:
-            skipped += len(block)
         self._next = next(self._blocks, None)
+        while self._next is not None and len(self._next) <= offset:
+            offset -= len(self._next)
+            self._next = next(self._blocks, None)
+        if self._next is not None:
+            self._next = self._next[offset:]
         self._fed = 0
         self._start_ns = now_ns()
 

@@ -144,7 +144,7 @@ def test_speech_is_in_a_segment(config: VadConfig, frames: list[Heard]) -> None:
 @settings(max_examples=120, deadline=None)
 @given(config=configs(), frames=recordings())
 def test_a_restart_from_any_boundary_finds_the_same(config: VadConfig, frames: list[Heard]) -> None:
-    """The journal's keys rest on this: from what is journalled with a segment or in silence, the rest comes out alike."""
+    """The journal's keys rest on this: from what is journalled at a boundary, the rest comes out alike."""
     actions = listen(config, frames)
     assert actions == listen(config, frames)
     for number, action in enumerate(actions):
@@ -174,7 +174,7 @@ def test_no_segment_is_longer_than_allowed(config: VadConfig, frames: list[Heard
 @settings(max_examples=120, deadline=None)
 @given(config=configs(), frames=recordings())
 def test_each_segment_is_told_in_order(config: VadConfig, frames: list[Heard]) -> None:
-    """A segment is an onset, then pauses each followed by a resumption, then its end; all name the same first sample."""
+    """A segment is an onset, pauses that are each taken back or last, and its end; all name the same first sample."""
     first: int | None = None
     pause: int | None = None
     for action in listen(config, frames):

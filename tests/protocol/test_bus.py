@@ -1,0 +1,336 @@
+"""The bus: late, slow, dead, double and unknown parties, over real sockets and between real processes."""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import zmq
+
+from sottovoce.protocol.bus import HIGH_WATER, STAGES, Publisher, Subscriber
+from sottovoce.protocol.exceptions import EndpointBusy
+from sottovoce.protocol.messages import Body, Event, Notice, PipelineState, StageState, decode, encode
+from sottovoce.protocol.paths import Paths
+
+Open = Callable[..., Any]
+
+
+def note(text: str) -> Notice:
+    """Return a message that is not a state."""
+    return Notice(level="info", stage="test", code="test", text=text)
+
+
+def state(name: str, *, pid: int = 1) -> StageState:
+    """Return a message that is one."""
+    return StageState(stage="vad", pid=pid, state=name, detail="")  # type: ignore[arg-type]
+
+
+class Ear:
+    """A subscriber and all it has heard, oldest first."""
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self.subscriber = subscriber
+        self.events: list[Event] = []
+
+    def listen(self) -> None:
+        """Take in what has come."""
+        self.subscriber.rescan()
+        self.events += self.subscriber.drain()
+
+    @property
+    def bodies(self) -> list[Body]:
+        """What was said."""
+        return [event.body for event in self.events]
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the notices."""
+        return [body.text for body in self.bodies if isinstance(body, Notice)]
+
+
+def join(speaker: Publisher, subscriber: Subscriber, until: Open) -> Ear:
+    """Return an ear that `speaker` is known to reach."""
+    ear = Ear(subscriber)
+    tries = iter(range(100_000))
+
+    def attempt() -> None:
+        speaker.welcome()
+        speaker.publish(note(f"join {next(tries)}"))
+        ear.listen()
+
+    until(lambda: ear.texts, attempt)
+    # What is still on its way belongs to joining: hear it to its end, then forget.
+    speaker.publish(note("joined"))
+    until(lambda: "joined" in ear.texts, ear.listen)
+    ear.events.clear()
+    return ear
+
+
+def test_delivery(publisher: Open, subscriber: Open, until: Open) -> None:
+    """What is published arrives, in order, whole, with the sender's name and a count without gaps."""
+    vad = publisher("vad")
+    ear = join(vad, subscriber(), until)
+    for number in range(500):
+        vad.publish(note(str(number)))
+    until(lambda: len(ear.events) == 500, ear.listen)
+    assert ear.texts == [str(number) for number in range(500)]
+    assert {event.src for event in ear.events} == {"vad"}
+    counts = [event.seq for event in ear.events]
+    assert counts == list(range(counts[0], counts[0] + 500))
+    times = [event.t_ns for event in ear.events]
+    assert sorted(set(times)) == times
+
+
+def test_prefixes(publisher: Open, subscriber: Open, until: Open) -> None:
+    """A subscriber gets the topics that begin with one of its prefixes, and no others."""
+    vad = publisher("vad")
+    ear = join(vad, subscriber("state.", "not"), until)
+    vad.publish(PipelineState(state="idle", generation=0, source="", waiting=0))
+    vad.publish(state("ready"))
+    vad.publish(note("end"))
+    until(lambda: "end" in ear.texts, ear.listen)
+    assert [event.topic for event in ear.events] == ["state.pipeline", "state.stage", "notice"]
+    only = Ear(subscriber("state.stage"))
+    until(lambda: only.events, lambda: (vad.welcome(), only.listen()))
+    assert only.bodies == [state("ready")]
+
+
+def test_late_subscriber(publisher: Open, subscriber: Open, until: Open) -> None:
+    """Who comes late hears the last value of each state topic, once, and nothing else of what was before."""
+    vad = publisher("vad")
+    pipeline = PipelineState(state="recording", generation=3, source="microphone", waiting=1)
+    for body in (state("loading"), pipeline, note("missed"), state("ready"), note("missed too")):
+        vad.publish(body)
+    late = Ear(subscriber())
+    until(lambda: len(late.events) >= 2, lambda: (vad.welcome(), late.listen()))
+    vad.publish(note("now"))
+    until(lambda: late.texts, late.listen)
+    assert sorted(map(repr, late.bodies)) == sorted(map(repr, [pipeline, state("ready"), note("now")]))
+
+
+def test_repeat_for_somebody_else(paths: Paths, publisher: Open, subscriber: Open, until: Open) -> None:
+    """A last value that is sent again for a newcomer is dropped by those who have it, by its unchanged time."""
+    vad = publisher("vad")
+    first = join(vad, subscriber(), until)
+    with zmq.Context.instance().socket(zmq.SUB) as raw:
+        raw.set(zmq.SUBSCRIBE, b"state.")
+        raw.connect(paths.endpoint("vad"))
+        vad.publish(state("ready"))
+        until(lambda: raw.poll(0), vad.welcome)
+        again = decode(raw.recv_multipart()[1])
+        third = Ear(subscriber("state."))
+        until(lambda: third.events, lambda: (vad.welcome(), third.listen()))
+        until(lambda: raw.poll(0))
+        repeat = decode(raw.recv_multipart()[1])
+    vad.publish(note("end"))
+    until(lambda: "end" in first.texts, first.listen)
+    assert first.bodies == [state("ready"), note("end")]
+    assert again is not None
+    assert repeat == again, "the repeat did go to all, with the same seq and t_ns"
+
+
+def test_equal_states_are_two_messages(publisher: Open, subscriber: Open, until: Open) -> None:
+    """A state that is published twice is heard twice: only repeats of the same message are dropped."""
+    vad = publisher("vad")
+    ear = join(vad, subscriber(), until)
+    vad.publish(state("ready"))
+    vad.publish(state("ready"))
+    until(lambda: len(ear.events) == 2, ear.listen)
+
+
+STALLED = """
+import sys
+from pathlib import Path
+from sottovoce.protocol.bus import Subscriber
+from sottovoce.protocol.paths import Paths
+root = Path(sys.argv[1]).parent
+subscriber = Subscriber(Paths(root / "run", root / "state", root / "config.toml"))
+while not any(subscriber.drain()):
+    subscriber.wait(None)
+print("attached", flush=True)
+sys.stdin.read()
+print(sum(1 for _ in subscriber.drain()), flush=True)
+"""
+
+
+def test_stalled_subscriber(paths: Paths, publisher: Open, subscriber: Open, child: Open, until: Open) -> None:
+    """A process that attaches and never reads again costs the publisher no wait and no memory, others no message."""
+    vad = publisher("vad")
+    vad.publish(state("ready"))
+    stalled = child(STALLED, paths.runtime)
+    until(lambda: vad.socket.poll(0))
+    vad.welcome()
+    assert stalled.line() == "attached"
+    ear = join(vad, subscriber(), until)
+    count, filler = 100_000, "x" * 200
+    peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    heard = 0
+    for number in range(count):
+        vad.publish(note(filler))
+        if number % 500 == 499:  # the other reader keeps up; half its high-water mark at a time
+
+            def listen() -> None:
+                nonlocal heard
+                ear.listen()
+                heard += len(ear.events)
+                ear.events.clear()
+
+            until(lambda: heard == number + 1, listen)  # noqa: B023 - called here, not kept
+    # 100,000 messages are 40 MB on the wire; what may be kept for the stalled one is 1,000 of them.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_before < 12 * 1024, "KB"
+    assert heard == count
+    stalled.process.stdin.close()
+    kept = int(stalled.line())
+    # Two queues of HIGH_WATER each, and what fits into a socket's buffers.
+    assert 0 < kept < 2 * HIGH_WATER + 2_000
+
+
+def test_stalled_subscriber_alone(paths: Paths, publisher: Open, child: Open, until: Open) -> None:
+    """A stopped process (SIGSTOP) does not hold up a publisher that has no other reader."""
+    vad = publisher("vad")
+    vad.publish(state("ready"))
+    stalled = child(STALLED, paths.runtime)
+    until(lambda: vad.socket.poll(0))
+    vad.welcome()
+    assert stalled.line() == "attached"
+    os.kill(stalled.pid, 19)
+    for _ in range(20_000):
+        vad.publish(note("x" * 200))
+
+
+SPEAKER = """
+import os, sys, time
+from pathlib import Path
+from sottovoce.protocol.bus import Publisher
+from sottovoce.protocol.messages import StageState
+from sottovoce.protocol.paths import Paths
+os.umask(0o077)
+root = Path(sys.argv[1]).parent
+publisher = Publisher(Paths(root / "run", root / "state", root / "config.toml"), sys.argv[2])
+print("up", flush=True)
+while True:
+    publisher.welcome()
+    publisher.publish(StageState(stage=sys.argv[2], pid=os.getpid(), state="ready", detail=""))
+    time.sleep(0.01)
+"""
+
+
+def test_killed_and_restarted_publisher(paths: Paths, subscriber: Open, child: Open, until: Open) -> None:
+    """A publisher that is killed (SIGKILL) and started anew is heard again by the same subscriber, each time."""
+    ear = Ear(subscriber())
+    for _ in range(4):
+        speaker = child(SPEAKER, paths.runtime, "vad")
+        until(lambda: speaker.pid in {body.pid for body in ear.bodies}, ear.listen)  # type: ignore[attr-defined] # noqa: B023
+        mine = [event.seq for event in ear.events if event.body.pid == speaker.pid]  # type: ignore[attr-defined]
+        assert sorted(set(mine)) == mine
+        speaker.kill()
+        ear.listen()
+        ear.events.clear()
+
+
+def test_second_publisher_is_refused(paths: Paths, publisher: Open, subscriber: Open, child: Open, until: Open) -> None:
+    """A name that a living process has is refused with its id, and that process's subscribers stay with it."""
+    speaker = child(SPEAKER, paths.runtime, "vad")
+    assert speaker.line() == "up"
+    with pytest.raises(EndpointBusy, match=rf"vad .*pid {speaker.pid}\b"):
+        publisher("vad")
+    ear = Ear(subscriber())
+    until(lambda: ear.events, ear.listen)
+    assert {body.pid for body in ear.bodies} == {speaker.pid}  # type: ignore[attr-defined]
+    publisher("stt-final").close()
+
+
+def test_stale_socket(paths: Paths, publisher: Open, subscriber: Open, child: Open, until: Open) -> None:
+    """The socket file that a killed process leaves is no obstacle to its successor, nor to its subscribers."""
+    speaker = child(SPEAKER, paths.runtime, "vad")
+    assert speaker.line() == "up"
+    speaker.kill()
+    assert (paths.runtime / "vad.events").is_socket()
+    ear = Ear(subscriber())
+    vad = publisher("vad")
+    vad.publish(state("ready", pid=os.getpid()))
+    until(lambda: state("ready", pid=os.getpid()) in ear.bodies, lambda: (vad.welcome(), ear.listen()))
+
+
+INTRUDER = """
+import os, socket, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+try:
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+except PermissionError:
+    print("refused", flush=True)
+else:
+    print("connected", flush=True)
+"""
+
+
+def test_endpoints_are_private(paths: Paths, child: Open) -> None:
+    """An endpoint is a socket that gives group and others nothing, in a directory of mode 0700."""
+    assert child(SPEAKER, paths.runtime, "vad").line() == "up"
+    info = (paths.runtime / "vad.events").lstat()
+    assert stat.S_ISSOCK(info.st_mode)
+    assert stat.S_IMODE(info.st_mode) & 0o077 == 0
+    assert stat.S_IMODE(paths.runtime.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user: run as root")
+def test_other_users_are_kept_out(paths: Paths, child: Open) -> None:
+    """Another user's process cannot connect, though the directory above is open to all."""
+    paths.runtime.parent.chmod(0o755)
+    assert child(SPEAKER, paths.runtime, "vad").line() == "up"
+    assert child(INTRUDER, paths.runtime / "vad.events").line() == "refused"
+
+
+def test_stages_are_heard_from_their_first_message(publisher: Open, subscriber: Open, until: Open) -> None:
+    """A stage that starts after the subscriber is connected to without any looking again."""
+    ear = Ear(subscriber(stages=STAGES))
+    final = publisher("stt-final")
+    final.publish(state("loading"))
+    until(lambda: ear.bodies == [state("loading")], lambda: (final.welcome(), ear.listen()))
+
+
+def test_later_publishers_are_found(publisher: Open, subscriber: Open, until: Open) -> None:
+    """A publisher of any name that appears later is found; a subscriber to named stages stays with those."""
+    ear, narrow = Ear(subscriber()), Ear(subscriber(stages=["vad"]))
+    mine, vad = publisher("my.own-observer"), publisher("vad")
+    vad.publish(state("ready"))
+    mine.publish(state("ready", pid=2))
+
+    def turn() -> None:
+        for speaker in (mine, vad):
+            speaker.welcome()
+        for each in (ear, narrow):
+            each.listen()
+
+    until(lambda: {event.src for event in ear.events} == {"my.own-observer", "vad"} and narrow.events, turn)
+    assert {event.src for event in narrow.events} == {"vad"}
+
+
+def test_malformed_messages(paths: Paths, publisher: Open, subscriber: Open, until: Open) -> None:
+    """What is no message is counted and dropped, what is newer is dropped, and the next good one is heard."""
+    ear = Ear(subscriber())
+    good = encode(note("good"), src="odd", boot="b", seq=1, t_ns=1)
+    with zmq.Context.instance().socket(zmq.XPUB) as odd:
+        odd.bind(paths.endpoint("odd"))
+        until(lambda: odd.poll(0), ear.listen)
+        for payload in (b"", b"\xff", b"{}", good[1].replace(b'"v":1', b'"v":2'), good[1][:-9]):
+            odd.send_multipart([b"notice", payload])
+        odd.send(b"notice: one frame")
+        odd.send_multipart(good)
+        until(lambda: ear.texts == ["good"], ear.listen)
+    assert ear.subscriber.malformed == 5
+
+
+def test_wait(publisher: Open, subscriber: Open, until: Open) -> None:
+    """Waiting ends with True when something has come, and with False when the time is over."""
+    vad = publisher("vad")
+    ear = join(vad, subscriber(), until)
+    assert not ear.subscriber.wait(0.01)
+    vad.publish(note("here"))
+    assert ear.subscriber.wait(15.0)
+    ear.listen()
+    assert ear.texts == ["here"]
