@@ -74,6 +74,7 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
     try:
         if (pid := running(paths)) is not None:
             raise AlreadyRunning(f"the service runs already (supervisord is process {pid}); see `sottovoce status`")
+        paths.supervisor_config.touch(mode=0o600)
         paths.supervisor_config.write_text(generate(paths, config))
         subscriber = Subscriber(paths, ("state.stage", "notice"))
         began = time.monotonic()
@@ -82,6 +83,7 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
             stdin=subprocess.DEVNULL,
             stdout=None if not detach else subprocess.DEVNULL,
             stderr=subprocess.DEVNULL if detach else None,
+            umask=0o077,
             start_new_session=True,  # Ctrl-C reaches `up` alone, which then ends the service in order
             preexec_fn=None if detach else _end_with_parent,  # noqa: PLW1509 - one prctl, before exec, no threads
         )

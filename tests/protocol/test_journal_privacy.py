@@ -87,7 +87,7 @@ ENDS = [suppress_segmented, suppress_transcribed, cancel_transcribed, cancel_tra
 @pytest.mark.parametrize("waiting", [False, True], ids=["nothing waits", "another waits"])
 @pytest.mark.parametrize("end", ENDS)
 def test_none_keeps_no_word(paths: Paths, journal: Open, end: Callable[[Journal, int], None], waiting: bool) -> None:
-    """With keep = "none" no word is in any byte of the files once its utterance has ended, while others have them open."""
+    """With keep = "none" no word is in any byte of the files once its utterance has ended, others looking on."""
     one, reader = journal(keep="none"), journal(keep="none")
     generation = one.begin_recording("{}")
     other = enter(one, 1000, generation=generation + 1)
@@ -141,7 +141,7 @@ def test_none_after_much_traffic(paths: Paths, journal: Open, seed: int) -> None
         one.transcribed(ordinal, text=text, model="tiny")
         words += text.split()
         open_rows.append((ordinal, text))
-    assert words_in_files(paths.state, words[:50]) == set(words[:50])
+    assert len(words_in_files(paths.state, words)) > 0.99 * len(words), "all but those that span two pages are found"
     chance.shuffle(open_rows)
     for ordinal, text in open_rows:
         one = chance.choice(connections)
