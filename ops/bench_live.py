@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from sottovoce.ops.exceptions import OpsError
 from sottovoce.ops.live import feed
 from sottovoce.protocol.messages import CaptureStarted, Draft, Event, Final, Typed
 from sottovoce.protocol.paths import Paths
@@ -23,12 +24,13 @@ def run(paths: Paths, audio: Path, events: Path) -> dict[str, Any]:
         Counts of each kind, and the text that was typed.
 
     Raises:
-        AudioFileError, ControlError, OpsError: see `live.feed`.
+        OpsError: `events` cannot be written; and see `live.feed`.
+        AudioFileError, ControlError: see `live.feed`.
     """
     started_ns: int | None = None
     counts = {"draft": 0, "final": 0, "typed": 0}
     typed = []
-    with open(events, "w", encoding="utf-8", opener=_private) as file:
+    with _create(events) as file:
         for event in feed(paths, audio):
             if isinstance(event.body, CaptureStarted):
                 started_ns = started_ns or event.t_ns  # a restarted capture stage says it again
@@ -39,6 +41,13 @@ def run(paths: Paths, audio: Path, events: Path) -> dict[str, Any]:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
                 file.flush()
     return {"audio": str(audio), "events": str(events), **counts, "text": "".join(typed)}
+
+
+def _create(events: Path) -> TextIO:
+    try:
+        return open(events, "w", encoding="utf-8", opener=_private)
+    except OSError as error:
+        raise OpsError(f"{events}: cannot be written: {error.strerror}; name another file") from error
 
 
 def _private(path: str, flags: int) -> int:

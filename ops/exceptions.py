@@ -10,6 +10,7 @@ EXIT_CONFIGURATION = 5
 
 # By name, most special first: importing the classes would cost `sottovoce toggle` numpy and more.
 _CODES = {
+    "SupervisorUnreachable": EXIT_UNREACHABLE,
     "ConfigError": EXIT_CONFIGURATION,
     "PathError": EXIT_CONFIGURATION,
     "ModelError": EXIT_CONFIGURATION,

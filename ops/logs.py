@@ -23,8 +23,8 @@ def last_lines(directory: Path, stage: str, count: int, *, as_json: bool) -> Ite
     Raises:
         OpsError: there is no such log.
     """
-    if stage == "supervisord":
-        yield from _tail(directory / "supervisord.log", count)
+    if stage == "supervisord" and (own := directory / "supervisord.log").exists():
+        yield from _tail(own, count)
         return
     files = sorted(directory.glob("*.jsonl")) if not stage else [directory / f"{stage}.jsonl"]
     if not files or not all(file.exists() for file in files):
@@ -39,7 +39,7 @@ def last_lines(directory: Path, stage: str, count: int, *, as_json: bool) -> Ite
 
 
 def _tail(file: Path, count: int) -> list[str]:
-    return file.read_text(errors="replace").splitlines()[-count:]
+    return file.read_text("utf-8", errors="replace").splitlines()[-count:]
 
 
 def _time(line: str) -> str:

@@ -185,7 +185,8 @@ def _ended(pidfd: int, seconds: float) -> bool:
 def sweep(paths: Paths) -> None:
     """Remove what a service that no longer runs left in its runtime directory.
 
-    The ring stays if speech in it has not been decoded: it is the only copy, and the next start goes on from it.
+    The ring stays if speech in it has not been decoded: it is the only copy, and the next start goes on from it. With
+    `keep = "none"` the journal, which is in memory then, goes with the rest.
     """
     if running(paths) is not None:
         return
@@ -197,7 +198,9 @@ def sweep(paths: Paths) -> None:
             journal = Journal(path, keep=keep)
             keep_ring = journal.undrained() is not None or journal.oldest("segmented") is not None
             journal.close()
-    own = (*stages(Config()), "supervisord", "supervisor", "service", "ring", "audio", "control")
+    own = {*stages(Config()), "supervisord", "supervisor", "service", "ring", "audio", "control"}
+    if keep == "none" and not keep_ring:
+        own.add("journal")
     for directory in {paths.runtime, paths.shared}:
         for file in directory.iterdir():
             if file.name.split(".")[0] not in own or (keep_ring and file == paths.ring):

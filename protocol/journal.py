@@ -513,11 +513,21 @@ class Journal:
         return ("" if row is None else str(row[0])), (None if last is None else UtteranceRow(**last))
 
     def forget(self, *, before_wall_ns: int) -> int:
-        """Delete finished utterances spoken before a time (CLOCK_REALTIME ns) and return how many."""
-        cursor = self._db.execute(
-            f"DELETE FROM utterance WHERE wall_ns < ? AND state NOT IN {UNFINISHED}",  # noqa: S608
-            (before_wall_ns,),
-        )
+        """Delete finished utterances spoken before a time (CLOCK_REALTIME ns), and recordings that are left empty.
+
+        Returns:
+            How many utterances.
+        """
+        with self._transaction():
+            cursor = self._db.execute(
+                f"DELETE FROM utterance WHERE wall_ns < ? AND state NOT IN {UNFINISHED}",  # noqa: S608
+                (before_wall_ns,),
+            )
+            self._execute(
+                "DELETE FROM recording WHERE closed_ns IS NOT NULL "
+                "AND generation < (SELECT max(generation) FROM recording) "
+                "AND NOT EXISTS (SELECT 1 FROM utterance WHERE utterance.generation = recording.generation)"
+            )
         if cursor.rowcount:
             self._scrub()
         return cursor.rowcount

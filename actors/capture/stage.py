@@ -68,7 +68,8 @@ class Capture(Actor):
             # This process is the successor of one that died in the midst of it.
             done = recording.source_offset + self.ring.position - recording.first
         else:
-            done = recording.source_offset
+            # A new recording; or its ring had to be replaced, and what the VAD had not journalled is fed once more.
+            done = recording.source_offset + max(0, (recording.position or 0) - (recording.first or 0))
         try:
             feed = self._open(source, done)
         except (AudioFileError, MicrophoneUnavailable) as error:
