@@ -13,10 +13,10 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from sottovoce.shm import process
+from sottovoce.shm.closing import Closing
 from sottovoce.shm.exceptions import CountersInvalid
 from sottovoce.shm.histogram import BUCKETS, Histogram, bucket_of
 from sottovoce.shm.mapping import Mapping, allocate, create, open_existing
@@ -85,7 +85,7 @@ class HistogramRecorder:
                 words[word + _MAX] = value
 
 
-class CountersPage:
+class CountersPage(Closing):
     """The counters of this process, in the file at `path`. One thread changes each counter."""
 
     path: Path
@@ -170,16 +170,8 @@ class CountersPage:
         self._data.release()
         self._mapping.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class CountersView:
+class CountersView(Closing):
     """Somebody's counters, read only. They stay readable when that process has ended."""
 
     path: Path
@@ -239,14 +231,6 @@ class CountersView:
         """Unmap the page. May be called again."""
         self._data.release()
         self._mapping.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _histogram(self, word: int) -> Histogram:
         buckets = tuple(self._data[word + _FIRST_BUCKET : word + _HISTOGRAM_WORDS])

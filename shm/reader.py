@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.shm import layout, process
+from sottovoce.shm.closing import Closing
 from sottovoce.shm.exceptions import RingCorrupt, RingGap, RingLapped, RingMissing, RingRange
 from sottovoce.shm.frame import Frame, copy_frame
 from sottovoce.shm.layout import FRAME_SAMPLES, HEADER_BYTES
@@ -23,7 +23,7 @@ from sottovoce.shm.statistics import ReaderStatistics
 _ATTEMPTS = 8
 
 
-class RingReader:
+class RingReader(Closing):
     """A read-only view of the ring file at `path`. The writer does not know of it; closing it changes nothing.
 
     Fresh from `attach`, `read` begins with the oldest frame there is. One thread at a time.
@@ -232,14 +232,6 @@ class RingReader:
     def close(self) -> None:
         """Unmap the ring. May be called again."""
         self._mapping.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _cursor(self) -> int:
         return int(self._words[layout.H_CURSOR])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from zlib import crc32
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.shm import layout, process
+from sottovoce.shm.closing import Closing
 from sottovoce.shm.exceptions import RingBusy, RingCorrupt, ShmError
 from sottovoce.shm.frame import LOW_HALF, copy_frame
 from sottovoce.shm.layout import FRAME_SAMPLES, HEADER_BYTES, SLOT_BYTES, SLOT_HEADER_BYTES
@@ -22,7 +22,7 @@ from sottovoce.shm.statistics import WriterStatistics
 _ATTEMPTS = 100  # how often another writer may replace the file under our hands before we believe it is alive
 
 
-class RingWriter:
+class RingWriter(Closing):
     """The writer of the ring file at `path`; there is one at a time, and it waits for nobody.
 
     `publish` and `skip` belong to one thread; `beat` and `count_xruns` may each be called by another.
@@ -233,14 +233,6 @@ class RingWriter:
             self.path.unlink()
         del self._payload  # a view of the mapping, which cannot be closed under it
         self._mapping.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _lock(path: Path, fd: int) -> bool:
