@@ -15,7 +15,7 @@ from sottovoce.actors.agreement import stable_prefix
 from sottovoce.actors.base import TICK_MS, Actor, run
 from sottovoce.actors.context import ContextDecoder
 from sottovoce.actors.guard import refuse
-from sottovoce.models import Result, Store, load_engine
+from sottovoce.models import EngineFailed, Result, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
 from sottovoce.protocol.config import DraftConfig, FinalConfig
 from sottovoce.protocol.journal import UtteranceRow
@@ -159,7 +159,7 @@ class FinalRecogniser(Recogniser):
         window_id = now_ns()
         try:
             result = self.decode(reader, pause.first, pause.end)
-        except (RingLapped, RingRange, RingCorrupt):
+        except (RingLapped, RingRange, RingCorrupt, EngineFailed):
             return  # it was speculation; the endpoint decides what is lost
         self.speculation = ((pause.stream, pause.first, pause.end), result, window_id)
         self.page.add("speculated")
@@ -182,6 +182,9 @@ class FinalRecogniser(Recogniser):
                 return self._suppress(row, "its audio was overwritten before it could be decoded", None)
             except (RingRange, RingCorrupt) as error:
                 return self._suppress(row, f"its audio is damaged: {error}", None)
+            except EngineFailed as error:  # it would fail again, and hold back all that follow
+                self.notice("error", "engine", str(error))
+                return self._suppress(row, "the recogniser failed on it", None)
         self.speculation = None
         text = result.text.strip()
         reason = refuse(text, (row.end - row.first) / SAMPLE_RATE) if text else "no words"
@@ -273,7 +276,7 @@ class DraftRecogniser(Recogniser):
         window_id, began = now_ns(), time.monotonic()
         try:
             result = self.decode(reader, first, end)
-        except (RingLapped, RingRange, RingCorrupt):
+        except (RingLapped, RingRange, RingCorrupt, EngineFailed):
             self.open = None
             return
         self.decoded_to = end

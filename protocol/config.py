@@ -14,6 +14,7 @@ import msgspec
 from sottovoce.protocol.exceptions import ConfigError
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
+Short = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
 Probability = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Threads = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Keep = Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]{0,3}d|session|none)\Z")]
@@ -40,15 +41,15 @@ class VadConfig(_Section, frozen=True):
     """Speech begins at a frame of at least this probability."""
     release: Probability = 0.35
     """Speech goes on while frames stay at or above this (hysteresis: a flicker around one threshold cuts words)."""
-    min_speech: Seconds = 0.1
+    min_speech: Short = 0.1
     """Shorter bursts are clicks, not words."""
-    pause: Seconds = 0.16
+    pause: Short = 0.16
     """Silence after which the final decode starts on speculation."""
-    endpoint: Seconds = 0.5
+    endpoint: Short = 0.5
     """Silence that closes a segment."""
-    preroll: Seconds = 0.3
+    preroll: Short = 0.3
     """Audio kept from before the first speech frame, so that soft onsets are not clipped."""
-    tail: Seconds = 0.16
+    tail: Short = 0.16
     """Audio kept from after the last speech frame; small models invent words on long silent tails."""
     max_segment: Annotated[float, msgspec.Meta(ge=5.0, le=60.0)] = 24.0
     """Longer speech is split at its quietest point; engines degrade beyond about 30 s."""

@@ -67,11 +67,12 @@ class SherpaOffline:
             stream.accept_waveform(SAMPLE_RATE, samples)
             self._recognizer.decode_stream(stream)
             heard = stream.result
-        except RuntimeError as error:
+            text = heard.text.strip()
+        except (RuntimeError, UnicodeDecodeError) as error:
             raise EngineFailed(f"model {self.name}: decoding {audio_s:.2f} s failed: {error}") from error
         return Result(
-            text=heard.text.strip(),
-            tokens=tuple(heard.tokens),
+            text=text,
+            tokens=_tokens(heard),
             log_prob=sum(heard.ys_log_probs) / len(heard.ys_log_probs) if heard.ys_log_probs else None,
             language=heard.lang or language,
             audio_s=audio_s,
@@ -81,3 +82,11 @@ class SherpaOffline:
     def close(self) -> None:
         """Free the model."""
         self._recognizer = None
+
+
+def _tokens(heard: Any) -> tuple[str, ...]:
+    """Return the tokens; none where one is a part of a character (a "♪" is three), which sherpa-onnx cannot give."""
+    try:
+        return tuple(heard.tokens)
+    except UnicodeDecodeError:
+        return ()

@@ -6,10 +6,10 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from stages import Stages
 
 from sottovoce.actors.base import STATES, TICK_MS
 from sottovoce.actors.exceptions import EXIT_UNMENDABLE
@@ -17,9 +17,6 @@ from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.locks import NameLock
 from sottovoce.protocol.messages import StageState
 from sottovoce.protocol.paths import Paths
-
-if TYPE_CHECKING:
-    from conftest import Stages
 
 BROKEN = """
 from sottovoce.actors.base import Actor, run

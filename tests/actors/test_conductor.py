@@ -6,9 +6,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from stages import Stages
 
 from sottovoce.actors.sources import Microphone, parse_source
 from sottovoce.protocol.bus import Subscriber
@@ -17,9 +18,6 @@ from sottovoce.protocol.exceptions import ControlError
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import PipelineState
 from sottovoce.protocol.paths import Paths
-
-if TYPE_CHECKING:
-    from conftest import Stages
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -187,26 +185,25 @@ def test_a_killed_conductor_goes_on_where_it_was(
     stages.wait_until(lambda: ask("status")["state"] == "idle", successor)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "code", "said"),
-    [
-        (("sing", {}), "unknown_verb", "no verb 'sing'; there are: start, stop, cancel, toggle, status, shutdown"),
-        (("start", {"sauce": 1}), "bad_arguments", "sauce"),
-        (("start", {"source": "tape"}), "bad_arguments", "source"),
-        (("start", {"source": {"type": "file"}}), "bad_arguments", "path"),
-        (("start", {"source": {"type": "file", "path": "x", "pace": -1}}), "bad_arguments", "$.pace"),
-        (("stop", {"now": True}), "bad_arguments", "now"),
-        (("shutdown", {"limit": "soon"}), "bad_arguments", "limit is a number of seconds"),
-        (("shutdown", {"limit": -1}), "bad_arguments", "limit is a number of seconds"),
-    ],
+# A request, the code of its refusal, and what the refusal says.
+WRONG: tuple[tuple[tuple[str, dict[str, Any]], str, str], ...] = (
+    (("sing", {}), "unknown_verb", "no verb 'sing'; there are: start, stop, cancel, toggle, status, shutdown"),
+    (("start", {"sauce": 1}), "bad_arguments", "sauce"),
+    (("start", {"source": "tape"}), "bad_arguments", "source"),
+    (("start", {"source": {"type": "file"}}), "bad_arguments", "path"),
+    (("start", {"source": {"type": "file", "path": "x", "pace": -1}}), "bad_arguments", "$.pace"),
+    (("stop", {"now": True}), "bad_arguments", "now"),
+    (("shutdown", {"limit": "soon"}), "bad_arguments", "limit is a number of seconds"),
+    (("shutdown", {"limit": -1}), "bad_arguments", "limit is a number of seconds"),
 )
-def test_a_wrong_request_is_refused_clearly(
-    ask: Ask, conductor: subprocess.Popen[str], wrong: tuple[str, dict[str, Any]], code: str, said: str
-) -> None:
+
+
+def test_wrong_requests_are_refused_clearly(ask: Ask, conductor: subprocess.Popen[str]) -> None:
     """The error names the verb or the argument; the conductor is none the worse for it."""
-    error = refused(ask, wrong[0], **wrong[1])
-    assert error.code == code
-    assert said in str(error)
+    for (verb, args), code, said in WRONG:
+        error = refused(ask, verb, **args)
+        assert error.code == code
+        assert said in str(error)
     assert ask("status")["state"] == "idle"
 
 

@@ -78,11 +78,11 @@ def test_silence_ends_it(paths: Paths, child: Open) -> None:
     speaker = child(SPEAKER, paths.runtime, "vad")
     assert speaker.line() == "up"
     count = 0
-    for _ in subscribe("notice", paths=paths, timeout=1.0):
+    for _ in subscribe("notice", paths=paths, timeout=1.5):
         count += 1
-        if count == 150:  # of 10 ms: longer than the time-out
+        if count == 200:  # of 10 ms: longer than the time-out
             speaker.kill()
-    assert count >= 150
+    assert count >= 200
 
 
 def test_too_long_a_path(monkeypatch: pytest.MonkeyPatch) -> None:

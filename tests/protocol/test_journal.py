@@ -162,6 +162,17 @@ def test_context_is_committed_with_its_text(journal: Open) -> None:
     assert journal().context() == ("after two", one.utterance(second))
 
 
+def test_a_failed_step_is_undone(journal: Open) -> None:
+    """Where the second half of a step cannot be written, the first is not there either."""
+    one = journal()
+    ordinal = lead(one, "transcribed")
+    before = one.utterance(ordinal)
+    with pytest.raises(UnicodeEncodeError):
+        one.transformed(ordinal, text="Heard it.", context="\ud800")
+    assert journal().utterance(ordinal) == one.utterance(ordinal) == before
+    assert one.transformed(ordinal, text="Heard it.", context="{}")
+
+
 def test_oldest_in_spoken_order(journal: Open) -> None:
     """A stage that asks for its own and the earlier states sees when an earlier utterance is not there yet."""
     one = journal()
@@ -411,6 +422,36 @@ def test_recording_of_another_boot(journal: Open, other_boot: Callable[[], None]
     assert not recording.wanted
     assert one.undrained() is None
     assert one.close_recording(generation)
+
+
+def test_recording_start(journal: Open) -> None:
+    """The recording that a sample is in begins at the last start before it in that stream; an unknown stream's at 0."""
+    one = journal()
+    for first in (0, 16_000, 32_000):
+        one.capture_began(one.begin_recording("{}"), stream=7, first=first)
+    assert [one.recording_start(7, sample) for sample in (0, 15_999, 16_000, 31_999, 99_999)] == [
+        0, 0, 16_000, 16_000, 32_000,
+    ]  # fmt: skip
+    assert one.recording_start(8, 20_000) == 0
+
+
+def test_forgotten_recordings(journal: Open) -> None:
+    """Forgetting deletes closed recordings of which no utterance is left; the newest stays, so that numbers grow."""
+    one = journal()
+    generations = []
+    for first, state in ((0, "typed"), (2000, "in_doubt"), (4000, "transformed")):
+        generation = one.begin_recording("{}")
+        lead(one, state, first=first, generation=generation, wall_ns=first)
+        one.stop_recording(generation)
+        generations.append(generation)
+    empty, open_still, newest = (one.begin_recording("{}") for _ in range(3))
+    for generation in (empty, newest):
+        one.stop_recording(generation)
+    assert [one.close_recording(generation) for generation in (*generations, empty, newest)] == [True] * 5
+    assert one.forget(before_wall_ns=2000) == 1
+    left = [generation for generation in range(1, newest + 1) if one.recording(generation) is not None]
+    assert left == [generations[1], generations[2], open_still, newest]
+    assert one.begin_recording("{}") == newest + 1
 
 
 def test_changed(journal: Open) -> None:

@@ -127,32 +127,30 @@ def test_none_keeps_what_is_offered(journal: Open) -> None:
         assert one.utterance(ordinal).text == TEXT
 
 
-@pytest.mark.parametrize("seed", range(3))
+# With SQLite 3.40 and these seeds 4, 24 and 14 words were left in pages that had been split, before VACUUM was called.
+@pytest.mark.parametrize("seed", [12, 17, 28])
 def test_none_after_much_traffic(paths: Paths, journal: Open, seed: int) -> None:
-    """After hundreds of long utterances that ended in any order, splitting pages as they grew, no word is left."""
+    """After hundreds of long utterances that grew side by side and ended in any order, no word is left."""
     chance = random.Random(seed)
-    connections = [journal(keep="none") for _ in range(3)]
+    one = journal(keep="none")
+    journal(keep="none").utterances()
     words: list[str] = []
-    open_rows: list[tuple[int, str]] = []
-    for first in range(150):
-        one = chance.choice(connections)
-        text = " ".join(f"w{chance.randrange(16**12):012x}" for _ in range(chance.choice((1, 30, 600))))
-        ordinal = enter(one, first * 10)
-        one.transcribed(ordinal, text=text, model="tiny")
-        words += text.split()
-        open_rows.append((ordinal, text))
-    assert len(words_in_files(paths.state, words)) > 0.99 * len(words), "all but those that span two pages are found"
-    chance.shuffle(open_rows)
-    for ordinal, text in open_rows:
-        one = chance.choice(connections)
-        if chance.random() < 0.3:
-            assert one.suppressed(ordinal, reason="noise")
-        else:
-            assert one.transformed(ordinal, text=text.upper(), context="{}")
-            assert one.intent(ordinal, backend="file")
-            assert one.typed(ordinal, backend="file")
-    assert words_in_files(paths.state, words + [word.upper() for word in words]) == set()
-    assert [row.ordinal for row in connections[0].utterances()] == list(range(1, 151))
+    waiting: list[tuple[int, str]] = []
+    for number in range(1, 301):
+        text = " ".join(f"w{chance.randrange(16**12):012x}" for _ in range(chance.choice((1, 3, 30, 600))))
+        waiting.append((enter(one, number * 10), text))
+        while len(waiting) > 40 or (number == 300 and waiting):
+            ordinal, text = waiting.pop(chance.randrange(len(waiting)))
+            one.transcribed(ordinal, text=text, model="m")
+            if chance.random() < 0.5 and number < 300:
+                waiting.append((ordinal, text))
+                continue
+            words += text.split()
+            if number == 150:
+                assert words_in_files(paths.state, [word for _, text in waiting for word in text.split()])
+            assert one.suppressed(ordinal, reason="x")
+    assert words_in_files(paths.state, words) == set()
+    assert [row.ordinal for row in one.utterances()] == list(range(1, 301))
 
 
 def test_forget(paths: Paths, journal: Open) -> None:

@@ -44,7 +44,10 @@ def test_death_frees_the_name(child: Callable[..., Any], tmp_path: Path) -> None
 def test_release_keeps_the_file(tmp_path: Path) -> None:
     """A released name can be taken again; its file stays, of mode 0600, since unlinking it would let two have it."""
     path = tmp_path / "vad.lock"
+    path.touch(0o600)
+    path.write_text("a longer process id than there is")
     NameLock(path).release()
+    assert path.read_text() == str(os.getpid())
     inode = path.stat().st_ino
     again = NameLock(path)
     assert path.stat().st_ino == inode

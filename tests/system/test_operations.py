@@ -126,7 +126,7 @@ def test_supervisorctl_works_on_the_generated_configuration(running: Machine) ->
 
 
 def test_bench_live_survives_a_killed_recogniser(running: Machine, beckett: Path) -> None:
-    """`kill -9` of the final recogniser during `bench live`: the text still comes, once, and each event has its line."""
+    """`kill -9` of the final recogniser during `bench live`: the text still comes, once, with a line an event."""
     wait_until(lambda: "stt-final" in running.status()["stages"], 5)
     typed = running.home / "typed.txt"
     typed.unlink(missing_ok=True)

@@ -71,7 +71,7 @@ def test_no_frame_comes_before_it_was_spoken(writer: RingWriter, noise: tuple[Pa
     assert sum(len(frame.samples) for frame in frames) == LENGTH
     lags_s = [(frame.capture_ns - began) / 1e9 - frame.end / SAMPLE_RATE for frame in frames]
     assert min(lags_s) >= 0
-    assert max(lags_s) < 0.5  # 2 ms here when nothing else runs
+    assert max(lags_s) < 1.0  # 2 ms here when nothing else runs
 
 
 def test_a_pace_is_a_multiple_of_real_time(writer: RingWriter, noise: tuple[Path, Samples]) -> None:

@@ -9,13 +9,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
+from stages import Stages
 
 from sottovoce.actors.sources import Microphone, dump_source
 from sottovoce.protocol.clocks import SAMPLE_RATE
@@ -23,13 +24,10 @@ from sottovoce.protocol.journal import Journal, Recording
 from sottovoce.protocol.paths import Paths
 from sottovoce.shm import RingReader
 
-if TYPE_CHECKING:
-    from conftest import Stages
-
+# Alone, without the system's configuration, whose twenty devices PortAudio would try one after the other.
 ALSA = """
-</usr/share/alsa/alsa.conf>
-pcm.!default { type pulse hint { show on description "Default" } }
-ctl.!default { type pulse }
+pcm.default { type pulse hint { show on description "Default" } }
+ctl.default { type pulse }
 """
 
 
@@ -50,7 +48,6 @@ class SoundServer:
             "XDG_RUNTIME_DIR": str(folder),
             "PULSE_SERVER": f"unix:{folder}/pulse.sock",
             "ALSA_CONFIG_PATH": str(folder / "alsa.conf"),
-            # A null sink is read in chunks of two seconds by those who do not ask for less.
             "PULSE_LATENCY_MSEC": "20",
         }
         (folder / "alsa.conf").write_text(ALSA)
@@ -58,7 +55,8 @@ class SoundServer:
             [
                 "pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes",
                 f"--log-target=newfile:{folder}/pulse.log",
-                "-L", f"module-null-sink sink_name=speaker rate={SAMPLE_RATE} channels=1",
+                # A null sink that rewinds renders up to two seconds ahead: the first sound came after 1.6 s, now 0.04.
+                "-L", f"module-null-sink sink_name=speaker rate={SAMPLE_RATE} channels=1 norewinds=1",
                 "-L", f"module-native-protocol-unix auth-anonymous=1 socket={folder}/pulse.sock",
             ],
             env={**os.environ, **self.environ},
@@ -87,7 +85,11 @@ class SoundServer:
 @pytest.fixture
 def server() -> Iterator[SoundServer]:
     """Run a sound server; skip the test where something is missing."""
-    for tool, package in {"pulseaudio": "pulseaudio", "pactl": "pulseaudio-utils", "paplay": "pulseaudio-utils"}.items():
+    for tool, package in {
+        "pulseaudio": "pulseaudio",
+        "pactl": "pulseaudio-utils",
+        "paplay": "pulseaudio-utils",
+    }.items():
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not here; run: apt install {package}")
     if not list(Path("/usr/lib").glob("**/alsa-lib/libasound_module_pcm_pulse.so")):
@@ -159,7 +161,7 @@ def test_a_killed_stage_leaves_a_gap(stages: Stages, paths: Paths, journal: Jour
     stages.wait_until(lambda: stages.counters("capture", successor).get("frames", 0) > 5, successor)
     with RingReader.attach(paths.ring) as reader:
         frames = list(iter(reader.read, None))
-    jumps = [two.sample_index - one.end for one, two in zip(frames, frames[1:], strict=False)]
+    jumps = [two.sample_index - one.end for one, two in pairwise(frames)]
     assert sum(jump > 0 for jump in jumps) == 1
     assert 0.1 < max(jumps) / SAMPLE_RATE < 10
     assert newest(journal).end is None
@@ -177,8 +179,9 @@ def test_a_dead_sound_server_ends_the_recording(stages: Stages, journal: Journal
 
 def test_no_sound_server_is_told(stages: Stages, journal: Journal, tmp_path: Path) -> None:
     """Where no device can be opened the recording is over, and the reason says what can be done."""
-    nowhere = {"PULSE_SERVER": f"unix:{tmp_path}/none", "ALSA_CONFIG_PATH": str(tmp_path / "none.conf")}
-    process = stages.start("capture", nowhere)
+    config = tmp_path / "alsa.conf"
+    config.write_text(ALSA)
+    process = stages.start("capture", {"PULSE_SERVER": f"unix:{tmp_path}/none", "ALSA_CONFIG_PATH": str(config)})
     journal.begin_recording(dump_source(Microphone()))
     stages.wait_until(lambda: newest(journal).end is not None, process)
     reason = newest(journal).end_reason or ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
+from stages import Stages
 
 from sottovoce.actors.sources import AudioFile, dump_source
 from sottovoce.protocol.bus import Subscriber
@@ -17,9 +17,6 @@ from sottovoce.protocol.journal import Journal, Recording
 from sottovoce.protocol.messages import CaptureEnded, CaptureStarted, Notice
 from sottovoce.protocol.paths import Paths
 from sottovoce.shm import RingReader
-
-if TYPE_CHECKING:
-    from conftest import Stages
 
 SECONDS = 6
 
@@ -66,7 +63,12 @@ def test_a_file_is_recorded_to_its_end(
             assert reader.stream == recording.stream
             assert np.array_equal(reader.samples(recording.first or 0, reader.head), noise[1])
         heard: list[object] = []
-        stages.wait_until(lambda: heard.extend(e.body for e in subscriber.drain()) or len(heard) == 2, process)
+
+        def hear() -> bool:
+            heard.extend(event.body for event in subscriber.drain())
+            return len(heard) == 2
+
+        stages.wait_until(hear, process)
         stream = recording.stream or 0
         assert heard == [
             CaptureStarted(generation=generation, stream=stream, first=0, source=str(noise[0])),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from sottovoce.models import Catalogue, EngineFailed, load_engine
@@ -37,3 +38,11 @@ def test_a_model_that_recognises_nothing_is_refused(tmp_path: Path) -> None:
     """Asking for a recogniser of a VAD model is an error, not a crash later."""
     with pytest.raises(EngineFailed, match=r"silero-v6 .* does not recognise speech"):
         load_engine(Catalogue.load()["silero-v6"], tmp_path)
+
+
+def test_a_hum_that_decodes_to_notes_is_a_result(real: Callable[[str], Path]) -> None:
+    """A token that is a part of a character (hum comes out as notes) costs the tokens, not the process."""
+    engine = load_engine(MOONSHINE, real("moonshine-tiny-en"))
+    hum = (0.01 * np.sin(2 * np.pi * 50 * np.arange(16_000) / 16_000)).astype(np.float32)
+    assert engine.decode(hum).text != ""
+    engine.close()
