@@ -116,10 +116,10 @@ def test_repeat_for_somebody_else(paths: Paths, publisher: Open, subscriber: Ope
     """A last value that is sent again for a newcomer is dropped by those who have it, by its unchanged time."""
     vad = publisher("vad")
     first = join(vad, subscriber(), until)
+    vad.publish(state("ready"))
     with zmq.Context.instance().socket(zmq.SUB) as raw:
         raw.set(zmq.SUBSCRIBE, b"state.")
         raw.connect(paths.endpoint("vad"))
-        vad.publish(state("ready"))
         until(lambda: raw.poll(0), vad.welcome)
         again = decode(raw.recv_multipart()[1])
         third = Ear(subscriber("state."))
