@@ -18,7 +18,6 @@ from sottovoce.actors.guard import refuse
 from sottovoce.models import EngineFailed, Result, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
 from sottovoce.protocol.config import DraftConfig, FinalConfig
-from sottovoce.protocol.journal import UtteranceRow
 from sottovoce.protocol.messages import (
     Draft,
     Event,
@@ -29,6 +28,7 @@ from sottovoce.protocol.messages import (
     SpeechResumed,
     Suppressed,
 )
+from sottovoce.protocol.rows import UtteranceRow
 from sottovoce.shm import RingCorrupt, RingLapped, RingMissing, RingRange, RingReader
 
 _MIN_DRAFT_SAMPLES = SAMPLE_RATE * 3 // 10  # what is shorter has no word in it yet

@@ -13,8 +13,8 @@ from sottovoce.actors.segmenter import Action, Closed, Onset, Pause, Resumed, Se
 from sottovoce.models import SileroVad, Store
 from sottovoce.models.runtime import check_onnxruntime
 from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns
-from sottovoce.protocol.journal import Recording
 from sottovoce.protocol.messages import SegmentClosed, SegmentsDrained, SpeechOnset, SpeechPause, SpeechResumed
+from sottovoce.protocol.rows import Recording
 from sottovoce.shm import FRAME_SAMPLES, Frame, RingMissing, RingReader
 
 _FRAMES_A_TURN = 64  # some 10 ms of work between two heartbeats while it catches up

@@ -16,7 +16,8 @@ from sottovoce.ops.private import private_service
 from sottovoce.ops.progress import ProgressBar
 from sottovoce.ops.service import models_of
 from sottovoce.protocol.config import Config
-from sottovoce.protocol.journal import Journal, UtteranceRow
+from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.rows import UtteranceRow
 
 SAMPLE = "beckett"
 

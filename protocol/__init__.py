@@ -29,9 +29,10 @@ if TYPE_CHECKING:
         PathError,
         ProtocolError,
     )
-    from sottovoce.protocol.journal import Journal, Recording, UtteranceRow
+    from sottovoce.protocol.journal import Journal
     from sottovoce.protocol.messages import Event
     from sottovoce.protocol.paths import Paths
+    from sottovoce.protocol.rows import Recording, UtteranceRow
 
 _HOME = {
     "bus": ("STAGES", "Publisher", "Subscriber"),
@@ -47,7 +48,8 @@ _HOME = {
         "PathError",
         "ProtocolError",
     ),
-    "journal": ("Journal", "Recording", "UtteranceRow"),
+    "journal": ("Journal",),
+    "rows": ("Recording", "UtteranceRow"),
     "messages": ("Event",),
     "paths": ("Paths",),
 }

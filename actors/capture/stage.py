@@ -14,8 +14,8 @@ from sottovoce.actors.capture.file import FileFeed
 from sottovoce.actors.capture.microphone import MicrophoneFeed, MicrophoneUnavailable
 from sottovoce.actors.sources import AudioFile, Source, parse_source
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
-from sottovoce.protocol.journal import Recording
 from sottovoce.protocol.messages import CaptureEnded, CaptureStarted, Frames, encode
+from sottovoce.protocol.rows import Recording
 from sottovoce.shm import CountersView, RingReader, RingWriter, ShmError
 
 _DOORBELL_HWM = 16

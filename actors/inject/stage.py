@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from sottovoce.actors.base import TICK_MS, Actor
 from sottovoce.actors.inject import Chain, Outcome, choose
-from sottovoce.protocol.journal import UNFINISHED, UtteranceRow
 from sottovoce.protocol.messages import NotTyped, Typed
+from sottovoce.protocol.rows import UNFINISHED, UtteranceRow
 
 _RETRY_S = 1.0
 

@@ -8,8 +8,8 @@ import msgspec
 
 from sottovoce.actors.base import Actor
 from sottovoce.actors.transform import Context, Transformer
-from sottovoce.protocol.journal import UtteranceRow
 from sottovoce.protocol.messages import Suppressed, TextReady
+from sottovoce.protocol.rows import UtteranceRow
 
 
 class Transform(Actor):

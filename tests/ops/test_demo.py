@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from sottovoce.ops.demo import latency_table
-from sottovoce.protocol.journal import UtteranceRow
+from sottovoce.protocol.rows import UtteranceRow
 
 MS = 1_000_000
 

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from sottovoce.protocol.clocks import boot_id, now_ns, suspended_ns
+from sottovoce.protocol.database import SCHEMA_VERSION
 from sottovoce.protocol.exceptions import JournalError
-from sottovoce.protocol.journal import SCHEMA_VERSION, UNFINISHED, Journal
+from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.rows import UNFINISHED
 
 Open = Callable[..., Journal]
 OTHER_BOOT = "00000000-0000-4000-8000-000000000000"

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from sottovoce.protocol.clocks import now_ns
-from sottovoce.protocol.journal import UNFINISHED, Journal
+from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.rows import UNFINISHED
 
 CONNECTIONS = 3
 STEPS = {

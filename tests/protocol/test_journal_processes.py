@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from sottovoce.protocol.clocks import now_ns
-from sottovoce.protocol.journal import Journal, UtteranceRow
+from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.rows import UtteranceRow
 
 Open = Callable[..., Any]
 

@@ -161,5 +161,5 @@ def test_somebody_elses(tmp_path: Path) -> None:
 
 def test_no_permission() -> None:
     """A place where nothing may be made, by root neither, is refused with the reason."""
-    with pytest.raises(PathError, match="/proc/sottovoce: cannot be created: .*; choose another place"):
+    with pytest.raises(PathError, match=r"/proc/sottovoce: cannot be created: .*; choose another place"):
         private_directory(Path("/proc/sottovoce"))

@@ -9,7 +9,8 @@ import pytest
 
 from sottovoce.models import Store
 from sottovoce.ops.private import PrivateService, private_service
-from sottovoce.protocol.journal import Journal, UtteranceRow
+from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.rows import UtteranceRow
 
 SPEECH = Path(__file__).parents[3] / "shared" / "speech"
 

@@ -13,7 +13,6 @@ import pytest
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService
 from sottovoce.protocol.bus import Subscriber
-from sottovoce.protocol.journal import UtteranceRow
 from sottovoce.protocol.messages import (
     CaptureStarted,
     Draft,
@@ -24,6 +23,7 @@ from sottovoce.protocol.messages import (
     TextReady,
     Typed,
 )
+from sottovoce.protocol.rows import UtteranceRow
 
 Rows = Callable[[], list[UtteranceRow]]
 

@@ -12,8 +12,8 @@ import pytest
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService
-from sottovoce.protocol.journal import UtteranceRow
 from sottovoce.protocol.messages import Notice, SpeechOnset, StageState, Typed
+from sottovoce.protocol.rows import UtteranceRow
 
 Rows = Callable[[], list[UtteranceRow]]
 

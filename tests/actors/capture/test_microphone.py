@@ -20,8 +20,9 @@ from stages import Stages
 
 from sottovoce.actors.sources import Microphone, dump_source
 from sottovoce.protocol.clocks import SAMPLE_RATE
-from sottovoce.protocol.journal import Journal, Recording
+from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.rows import Recording
 from sottovoce.shm import RingReader
 
 # Alone, without the system's configuration, whose twenty devices PortAudio would try one after the other.

@@ -13,9 +13,10 @@ from stages import Stages
 from sottovoce.actors.sources import AudioFile, dump_source
 from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.clocks import SAMPLE_RATE
-from sottovoce.protocol.journal import Journal, Recording
+from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import CaptureEnded, CaptureStarted, Notice
 from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.rows import Recording
 from sottovoce.shm import RingReader
 
 SECONDS = 6
