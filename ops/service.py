@@ -20,6 +20,7 @@ from sottovoce.ops.supervision import STOP_WAIT_S, generate, stages
 from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.config import Config, load_config
 from sottovoce.protocol.control import request
+from sottovoce.protocol.database import set_aside_damaged
 from sottovoce.protocol.exceptions import ControlError, EndpointBusy, JournalError
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.locks import NameLock
@@ -74,6 +75,7 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
     try:
         if (pid := running(paths)) is not None:
             raise AlreadyRunning(f"the service runs already (supervisord is process {pid}); see `sottovoce status`")
+        _check_journal(paths, config)
         paths.supervisor_config.touch(mode=0o600)
         paths.supervisor_config.write_text(generate(paths, config))
         subscriber = Subscriber(paths, ("state.stage", "notice"))
@@ -99,6 +101,18 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
         return process, time.monotonic() - began
     finally:
         lock.release()
+
+
+def _check_journal(paths: Paths, config: Config) -> None:
+    """Open the journal once, before eight processes find that they cannot.
+
+    Raises:
+        JournalError: it cannot be used, e.g. since a newer version wrote it.
+    """
+    path = paths.journal(keep=config.history.keep)
+    if (aside := set_aside_damaged(path)) is not None:
+        print(f"the journal was damaged and is kept as {aside}; a new one is begun", file=sys.stderr)
+    Journal(path, keep=config.history.keep).close()
 
 
 def _end_with_parent() -> None:

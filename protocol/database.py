@@ -169,3 +169,32 @@ def _cannot_open(path: Path, error: Exception) -> JournalError:
         f"{path}: the journal cannot be opened: {error}; move the file aside and start again "
         "(a new one is begun, the old one keeps its texts)"
     )
+
+
+def set_aside_damaged(path: Path) -> Path | None:
+    """Move a damaged journal out of the way, its log with it, so that a new one can be begun.
+
+    Only while no process has it open. What is still readable in it can be read with SQLite's own tools.
+
+    Returns:
+        Where it is now, or None if there is none or it is sound.
+    """
+    if not path.exists():
+        return None
+    database = sqlite3.connect(path, timeout=_BUSY_S)
+    try:
+        sound = database.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise _cannot_open(path, error) from error
+        sound = False
+    finally:
+        database.close()
+    if sound:
+        return None
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    for suffix in ("-wal", "-shm", ""):  # the database last: until it is gone, another try finds it damaged again
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.rename(aside.with_name(aside.name + suffix))
+    return aside

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
 
 BIN = Path(sys.executable).parent
@@ -54,7 +57,7 @@ class Machine:
 def machine(beckett: Path) -> Iterator[Machine]:
     """A place where a service can be started, and is ended after the tests."""
     home = Path(tempfile.mkdtemp(prefix="sv-", dir="/dev/shm"))
-    paths = Paths(home / "run", home / "state", home / "config.toml")
+    paths = Paths(home / "run", home / "state", home / "config.toml").ensure()
     paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{home}/typed.txt"\n')
     machine = Machine(home, paths)
     try:
@@ -237,3 +240,39 @@ def test_a_foreground_service_ends_with_its_terminal(machine: Machine, beckett: 
     assert "ready" in machine.run("up", "--detach")  # what the killed one left is no obstacle
     machine.run("down")
     assert list(machine.paths.runtime.iterdir()) == []
+
+
+def test_a_damaged_journal_is_kept_aside(machine: Machine) -> None:
+    """A journal that is no database is moved aside and named, and the service begins a new one."""
+    journal = machine.paths.journal(keep="30d")
+    for suffix in ("-wal", "-shm"):
+        journal.with_name(journal.name + suffix).unlink(missing_ok=True)
+    journal.write_bytes(b"this is no journal" * 100)
+    said = machine.run("up", "--detach")
+    aside = [path for path in machine.paths.state.iterdir() if "damaged" in path.name]
+    assert len(aside) == 1
+    assert f"is kept as {aside[0]}" in said
+    assert aside[0].read_bytes().startswith(b"this is no journal")
+    assert machine.status()["state"] == "idle"
+    machine.run("down")
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(machine: Machine) -> None:
+    """A journal that a newer version wrote stops `up` at once with what to do, and is not touched."""
+    journal = machine.paths.journal(keep="30d")
+    Journal(journal).close()
+    with contextlib.closing(sqlite3.connect(journal)) as database:
+        database.execute("PRAGMA user_version = 99")
+    assert "newer sottovoce" in machine.run("up", "--detach", code=1)
+    with contextlib.closing(sqlite3.connect(journal)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (99,)
+        database.execute("PRAGMA user_version = 1")
+
+
+def test_a_state_directory_that_is_open_to_others_is_named(machine: Machine) -> None:
+    """Where the state directory is open to others, `up` refuses it by name and says what to run."""
+    machine.paths.state.chmod(0o755)
+    try:
+        assert f"chmod 700 {machine.paths.state}" in machine.run("up", "--detach", code=5)
+    finally:
+        machine.paths.state.chmod(0o700)
