@@ -4,7 +4,8 @@ supervisord restarts what dies. It cannot see a stage that lives and does nothin
 dies a second after its start. The warden watches the turn counters of all stages:
 
 - no turn within the limit of what the stage says it is doing (loading, busy in a native call, ready): its stacks are
-  asked for, then it is killed, and supervisord brings it back;
+  asked for, then it is killed, and supervisord brings it back. Who loads or decodes is given more time, unless the
+  kernel says that it is stopped, when it does neither;
 - more than `restarts` deaths within `window`: the stage is parked and the person is told.
 
 When a stage dies, supervisord may sleep up to a second before it looks; the warden hears of the death at once through a
@@ -21,6 +22,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import zmq
 
@@ -39,6 +41,8 @@ class Watched:
     """What the warden knows of a stage."""
 
     view: CountersView | None = None
+    pid: int = 0
+    """The process that is known to have lived last and not yet known to have died; 0 for none."""
     pidfd: int | None = None
     turns: int = -1
     moved_at: float = 0.0
@@ -79,6 +83,7 @@ class Warden(Actor):
                 return
             self._detach(watched)
             if dead:
+                watched.pid = 0
                 self._death(stage, watched)
             view.close()
             watched.view = None
@@ -87,10 +92,17 @@ class Warden(Actor):
             if not view.alive:  # a page that a killed process left behind
                 view.close()
                 return
+            self._know(stage, watched, view.pid)
             watched.view, watched.turns, watched.moved_at, watched.dumping = view, -1, time.monotonic(), False
             with contextlib.suppress(ProcessLookupError):
                 watched.pidfd = os.pidfd_open(view.pid)
                 self.poller.register(watched.pidfd, zmq.POLLIN)
+
+    def _know(self, stage: str, watched: Watched, pid: int) -> None:
+        """Take note of a stage's process; another than before means a death that went by unseen."""
+        before, watched.pid = watched.pid, pid
+        if before not in (0, pid):
+            self._death(stage, watched)
 
     def _detach(self, watched: Watched) -> None:
         if watched.pidfd is not None:
@@ -123,7 +135,7 @@ class Warden(Actor):
         config = self.config.warden
         state = STATES[counters["state"]]
         limit = {"loading": config.loading_limit, "busy": config.busy_limit}.get(state, config.stalled_after)
-        if now - watched.moved_at < limit:
+        if now - watched.moved_at < (config.stalled_after if _frozen(view.pid) else limit):
             return
         if not watched.dumping:
             # One tick for the stacks, which a stopped process cannot write anyway; then the kill.
@@ -146,13 +158,15 @@ class Warden(Actor):
                 os.close(pidfd)
 
     def _ask(self) -> None:
-        """Find the stages that supervisord has given up: a wrong setting, a missing model."""
+        """Find the stages that die before they have a page, and those that supervisord has given up."""
         try:
             processes = self.supervisor.processes()
         except ActorError:
             return  # run by hand, or supervisord is just going
         for stage, watched in self.watched.items():
             info = processes.get(stage)
+            if info is not None and info["pid"] and watched.view is None:
+                self._know(stage, watched, info["pid"])
             if info is None or info["statename"] not in _FATAL or info["exitstatus"] not in (EXIT_UNMENDABLE, 1):
                 continue
             self._tell(
@@ -177,6 +191,14 @@ class Warden(Actor):
             self._detach(watched)
             if watched.view is not None:
                 watched.view.close()
+
+
+def _frozen(pid: int) -> bool:
+    """Tell whether a process is stopped, by SIGSTOP or a debugger."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"T", "t"}
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 if __name__ == "__main__":

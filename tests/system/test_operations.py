@@ -58,7 +58,9 @@ def machine(beckett: Path) -> Iterator[Machine]:
     """A place where a service can be started, and is ended after the tests."""
     home = Path(tempfile.mkdtemp(prefix="sv-", dir="/dev/shm"))
     paths = Paths(home / "run", home / "state", home / "config.toml").ensure()
-    paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{home}/typed.txt"\n')
+    paths.config.write_text(
+        f'[inject]\nbackends = ["file"]\nfile = "{home}/typed.txt"\n[warden]\nrestarts = 3\nwindow = 120\n'
+    )
     machine = Machine(home, paths)
     try:
         yield machine
@@ -179,34 +181,21 @@ def test_an_unreadable_recording_is_refused_at_once(running: Machine) -> None:
 
 
 def test_a_stage_that_keeps_dying_is_parked(running: Machine) -> None:
-    """Six deaths in 30 s: the warden parks the stage, tells the person what to do, and the rest goes on."""
-    seen = set()
-    deadline = time.monotonic() + 60
-    while len(seen) < 7 and time.monotonic() < deadline:
+    """One death too many: the warden parks the stage, tells the person what to do, and the rest goes on."""
+    killed = 0
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
         stage = running.status()["stages"]["transform"]
         if stage["state"] == "stopped":
             break
-        if stage["state"] == "running" and stage["pid"] not in seen:
-            page = running.paths.counters("transform")
-            wait_until(lambda page=page, pid=stage["pid"]: attached(page, pid), 10)
-            seen.add(stage["pid"])
-            os.kill(stage["pid"], signal.SIGKILL)
+        if stage["pid"] not in (0, killed):
+            killed = stage["pid"]
+            os.kill(killed, signal.SIGKILL)  # often before it has so much as a page
     wait_until(lambda: running.status()["stages"]["transform"]["state"] == "stopped", 10)
     assert "sottovoce restart transform" in running.run("logs", "warden")
     assert running.status()["stages"]["vad"]["state"] == "running"
     assert running.run("restart", "transform") == "transform restarted\n"
     wait_until(lambda: running.status()["stages"]["transform"]["state"] == "running", 10)
-
-
-def attached(page: Path, pid: int) -> bool:
-    """Tell whether a stage has got as far as turning its loop, so that the warden knows it."""
-    from sottovoce.shm import CountersView, ShmError
-
-    try:
-        with CountersView.attach(page) as view:
-            return view.pid == pid and view.counters()["turns"] > 2
-    except ShmError:
-        return False
 
 
 def test_a_missing_model_is_named(machine: Machine) -> None:
