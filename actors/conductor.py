@@ -10,6 +10,7 @@ so a conductor that is killed and restarted is in the state in which it died, an
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ import msgspec
 import zmq
 
 from sottovoce.actors.base import Actor, run
+from sottovoce.actors.counterpart import Counterpart
+from sottovoce.actors.exceptions import ActorError
 from sottovoce.actors.sources import AudioFile, Microphone, dump_source, parse_source
 from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
 from sottovoce.protocol.control import ControlServer
@@ -42,6 +45,7 @@ class Conductor(Actor):
         self.state = PipelineState(state="idle", generation=0, source="", waiting=-1)
         self.shutdown_at: float | None = None
         self.forgot_at = float("-inf")
+        self.warden = Counterpart(self.paths.counters("warden"), self.poller, patience=self.config.warden.stalled_after)
 
     def work(self) -> None:
         """Answer requests, close what is over, publish what changed."""
@@ -52,6 +56,7 @@ class Conductor(Actor):
                 self.journal.close_recording(recording.generation)
             self._tell()
         self._forget()
+        self._watch_warden()
         if self.shutdown_at is not None and (self.state.state == "idle" or time.monotonic() > self.shutdown_at):
             try:
                 Supervisor(self.paths.supervisor_socket).shutdown()
@@ -59,6 +64,14 @@ class Conductor(Actor):
                 self.notice("warning", "shutdown", f"{error}; only the conductor stops")
                 self.stopping = True
             self.shutdown_at = None
+
+    def _watch_warden(self) -> None:
+        match self.warden.look():
+            case "dead":
+                with contextlib.suppress(ActorError):  # run by hand, or all is just ending
+                    Supervisor(self.paths.supervisor_socket).wake()
+            case "frozen":
+                self.notice("warning", "stalled", "warden was stopped and is replaced")
 
     def _tell(self) -> None:
         newest = self.journal.recording()
@@ -154,7 +167,8 @@ class Conductor(Actor):
         return self._status(changed=True)
 
     def teardown(self) -> None:
-        """Close the control socket; with `keep = "session"` the session ends here."""
+        """Let the warden and the control socket go; with `keep = "session"` the session ends here."""
+        self.warden.close()
         self.control.close()
         if self.config.history.keep == "session":
             self.journal.forget(before_wall_ns=time.time_ns())

@@ -24,11 +24,26 @@ def die_with_parent() -> None:
     Raises:
         Unmendable: the parent is gone already, before the kernel could be asked.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    end_with_parent(signal.SIGKILL)
     if os.environ.get("SUPERVISOR_ENABLED") and b"supervisord" not in _command(os.getppid()):
         raise Unmendable("the supervisor that started this process is gone")
+
+
+def end_with_parent(number: signal.Signals, parent: int | None = None) -> None:
+    """Have the kernel send this process a signal when its parent dies; for `preexec_fn`, and for ourselves.
+
+    Args:
+        number: the signal.
+        parent: the parent's process id, where it is known: if it has died before this call, the signal is sent now.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if parent is not None and os.getppid() != parent:
+        os.kill(os.getpid(), number)
 
 
 def _command(pid: int) -> bytes:
@@ -52,3 +67,11 @@ def keep_output(path: Path) -> int:
     faulthandler.enable(stream)
     faulthandler.register(STACKS_SIGNAL, stream, all_threads=True)
     return stdout
+
+
+def frozen(pid: int) -> bool:
+    """Tell whether a process is stopped, by SIGSTOP or a debugger."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"T", "t"}
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -14,6 +14,7 @@ from typing import ClassVar
 from sottovoce.actors.agreement import stable_prefix
 from sottovoce.actors.base import TICK_MS, Actor, run
 from sottovoce.actors.context import ContextDecoder
+from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.guard import refuse
 from sottovoce.models import EngineFailed, Result, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
@@ -161,6 +162,7 @@ class FinalRecogniser(Recogniser):
             result = self.decode(reader, pause.first, pause.end)
         except (RingLapped, RingRange, RingCorrupt, EngineFailed):
             return  # it was speculation; the endpoint decides what is lost
+        failpoint("stt-final.after_speculation")
         self.speculation = ((pause.stream, pause.first, pause.end), result, window_id)
         self.page.add("speculated")
 
@@ -185,6 +187,7 @@ class FinalRecogniser(Recogniser):
             except EngineFailed as error:  # it would fail again, and hold back all that follow
                 self.notice("error", "engine", str(error))
                 return self._suppress(row, "the recogniser failed on it", None)
+        failpoint("stt-final.after_decode")
         self.speculation = None
         text = result.text.strip()
         reason = refuse(text, (row.end - row.first) / SAMPLE_RATE) if text else "no words"
@@ -193,6 +196,7 @@ class FinalRecogniser(Recogniser):
         model = self.config.stt.final.model
         self._remember(row.stream, row.first, row.end, text)
         if self.journal.transcribed(row.ordinal, text=text, model=model):
+            failpoint("stt-final.after_commit")
             self.publish(
                 Final(
                     stream=row.stream, first=row.first, end=row.end, text=text, window_id=window_id,
@@ -279,9 +283,10 @@ class DraftRecogniser(Recogniser):
         except (RingLapped, RingRange, RingCorrupt, EngineFailed):
             self.open = None
             return
+        failpoint("stt-draft.after_decode")
         self.decoded_to = end
         text = result.text.strip()
-        if text:
+        if text and refuse(text, (end - first) / SAMPLE_RATE) is None:
             self.publish(
                 Draft(
                     stream=stream, first=first, end=end, text=text, stable=stable_prefix(self.text, text),

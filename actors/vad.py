@@ -9,6 +9,7 @@ import numpy as np
 import zmq
 
 from sottovoce.actors.base import Actor, run
+from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.segmenter import Action, Closed, Onset, Pause, Resumed, Segmenter
 from sottovoce.models import SileroVad, Store
 from sottovoce.models.runtime import check_onnxruntime
@@ -152,11 +153,13 @@ class Vad(Actor):
         """Journal the segment, then tell."""
         since_ns = (frame.sample_index + len(frame.samples) - segment.speech_end) * 10**9 // SAMPLE_RATE
         spoken_ns = frame.capture_ns - since_ns
+        failpoint("vad.before_segment")
         new = self.journal.segmented(
             generation=recording.generation, stream=stream, first=segment.first, end=segment.end,
             speech_end=segment.speech_end, position=segment.position, spoken_ns=spoken_ns,
             wall_ns=time.time_ns() - (now_ns() - spoken_ns),
         )  # fmt: skip
+        failpoint("vad.after_segment")
         if new:
             self.page.add("segments")
             self.publish(
@@ -182,7 +185,9 @@ class Vad(Actor):
 
     def _finish(self, recording: Recording) -> None:
         self.begun = (0, 0)
+        failpoint("vad.before_drained")
         if self.journal.vad_drained(recording.generation):
+            failpoint("vad.after_drained")
             self.publish(SegmentsDrained(generation=recording.generation))
         self.recording = None
         self.more = True  # another recording may wait

@@ -22,13 +22,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import zmq
 
 from sottovoce.actors.base import STATES, Actor, run
 from sottovoce.actors.exceptions import EXIT_UNMENDABLE, ActorError
-from sottovoce.actors.process import STACKS_SIGNAL
+from sottovoce.actors.process import STACKS_SIGNAL, frozen
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.protocol.bus import STAGES
 from sottovoce.shm import CountersView, ShmError
@@ -52,7 +51,7 @@ class Watched:
 
 
 class Warden(Actor):
-    """Watches all stages but itself."""
+    """Watches all stages but itself, which the conductor does (`actors.counterpart`)."""
 
     name = "warden"
     counts = ("kills", "parked")
@@ -135,7 +134,8 @@ class Warden(Actor):
         config = self.config.warden
         state = STATES[counters["state"]]
         limit = {"loading": config.loading_limit, "busy": config.busy_limit}.get(state, config.stalled_after)
-        if now - watched.moved_at < (config.stalled_after if _frozen(view.pid) else limit):
+        still = now - watched.moved_at
+        if still < min(limit, config.stalled_after) or (still < limit and not frozen(view.pid)):
             return
         if not watched.dumping:
             # One tick for the stacks, which a stopped process cannot write anyway; then the kill.
@@ -143,7 +143,7 @@ class Warden(Actor):
             self._signal(view, STACKS_SIGNAL)
             return
         self.page.add("kills")
-        self.notice("warning", "stalled", f"{stage} ({state}) made no progress for {limit:g} s and is replaced")
+        self.notice("warning", "stalled", f"{stage} ({state}) made no progress for {still:.1f} s and is replaced")
         self._signal(view, signal.SIGKILL)
         watched.moved_at = now
 
@@ -167,12 +167,25 @@ class Warden(Actor):
             info = processes.get(stage)
             if info is not None and info["pid"] and watched.view is None:
                 self._know(stage, watched, info["pid"])
+                self._thaw(stage, watched, info["pid"])
             if info is None or info["statename"] not in _FATAL or info["exitstatus"] not in (EXIT_UNMENDABLE, 1):
                 continue
             self._tell(
                 stage, watched,
                 f"{stage} cannot start; see `sottovoce logs {stage}`, mend the cause, then: sottovoce restart {stage}",
             )  # fmt: skip
+
+    def _thaw(self, stage: str, watched: Watched, pid: int) -> None:
+        """Kill a process that was stopped before it had a page, and is so when it is looked at a second time."""
+        if not frozen(pid):
+            watched.dumping = False
+        elif not watched.dumping:
+            watched.dumping = True
+        else:
+            self.page.add("kills")
+            self.notice("warning", "stalled", f"{stage} was stopped while it started and is replaced")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)  # supervisord's own child, which it has not reaped
 
     def _tell(self, stage: str, watched: Watched, text: str) -> None:
         if watched.told != text:
@@ -191,14 +204,6 @@ class Warden(Actor):
             self._detach(watched)
             if watched.view is not None:
                 watched.view.close()
-
-
-def _frozen(pid: int) -> bool:
-    """Tell whether a process is stopped, by SIGSTOP or a debugger."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"T", "t"}
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 if __name__ == "__main__":

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from sottovoce.ops.cli_history import history_app
 from sottovoce.ops.entry import control
 from sottovoce.ops.exceptions import EXIT_BAD_INPUT, EXIT_FAILED
+from sottovoce.ops.output import JsonFlag, print_json
 
 app = typer.Typer(
     name="sottovoce",
@@ -22,15 +23,10 @@ app = typer.Typer(
 models_app = typer.Typer(help="The models: which there are, pull and verify them.", no_args_is_help=True)
 config_app = typer.Typer(help="The configuration: show what is in force, check the file.", no_args_is_help=True)
 bench_app = typer.Typer(help="Benchmarks.", no_args_is_help=True)
+app.add_typer(history_app, name="history")
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 app.add_typer(bench_app, name="bench")
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 # -- dictation ---------------------------------------------------------------------------------------------------------
@@ -120,7 +116,7 @@ def status(as_json: JsonFlag = False) -> None:
 
     report: dict[str, Any] = service.status(Paths.from_environment())
     if as_json:
-        _print_json(report)
+        print_json(report)
         return
     print(f"{report['state']}, recording {report['generation']}, {report['waiting']} waiting")
     for name, stage in report["stages"].items():
@@ -182,7 +178,7 @@ def transcribe(
         if output == "text":
             print(f"{file}: {transcript.text}" if len(files) > 1 else transcript.text)
     if output == "json" and transcripts:
-        _print_json(transcripts[0] if len(files) == 1 else transcripts)
+        print_json(transcripts[0] if len(files) == 1 else transcripts)
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)
 
@@ -215,7 +211,7 @@ def models_list(as_json: JsonFlag = False) -> None:
 
     models = Store().list()
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "name": model.name, "task": model.entry.task, "languages": list(model.entry.languages),
@@ -263,7 +259,7 @@ def config_show(as_json: JsonFlag = False) -> None:
     paths = Paths.from_environment()
     settings = msgspec.to_builtins(load_config(paths.config))
     if as_json:
-        _print_json(settings)
+        print_json(settings)
     else:
         absent = "" if paths.config.exists() else " (not there: all defaults)"
         print(f"# {paths.config}{absent}\n{as_toml(settings)}", end="")
@@ -293,7 +289,7 @@ def bench_ring(
 
     report = bench.run(seconds=seconds)
     if as_json:
-        _print_json(report)
+        print_json(report)
     else:
         print(bench.render(report))
 
@@ -310,6 +306,33 @@ def bench_live(
 
     report = bench.run(Paths.from_environment(), audio, events)
     if as_json:
-        _print_json(report)
+        print_json(report)
     else:
         print(report["text"])
+
+
+@bench_app.command("chaos")
+def bench_chaos(
+    *,
+    kills: Annotated[int, typer.Option(min=1, help="How many processes to kill; some are frozen on top.")] = 50,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="Over about how long; by default 3 s for each kill.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of every choice.")] = 1,
+    audio: Annotated[list[Path] | None, typer.Option(help="Recordings to play, or folders of them.")] = None,
+    pace: Annotated[float, typer.Option(min=0, help="Times real time; 0 for as fast as it goes.")] = 1.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Kill and freeze stages of a private service in mid-speech: what was lost, what came twice, how long it took."""
+    from sottovoce.ops import bench_chaos as bench
+
+    report = bench.run(
+        kills=kills, seconds=seconds or 3.0 * kills, seed=seed, audio=audio or (), pace=pace,
+        tell=lambda line: print(line, file=sys.stderr),
+    )  # fmt: skip
+    if as_json:
+        print_json(report)
+    else:
+        print(bench.render(report))
+    if any(report[name] for name in bench.ZERO):
+        raise typer.Exit(EXIT_FAILED)

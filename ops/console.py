@@ -38,7 +38,7 @@ class Console:
         elif isinstance(body, Suppressed):
             self._line(f"(not typed: {body.reason})", _DIM)
         elif isinstance(body, NotTyped):
-            self._line(f"({body.state.replace('_', ' ')}: {body.detail}; see `sottovoce status`)", _WARN)
+            self._line(f"({body.state.replace('_', ' ')}: {body.detail}; see `sottovoce history list`)", _WARN)
         elif isinstance(body, Notice):
             self._line(f"{body.stage}: {body.text}", _DIM if body.level == "info" else _WARN)
         elif isinstance(body, PipelineState) and self._states:

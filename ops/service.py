@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sottovoce.actors.exceptions import ActorError
+from sottovoce.actors.process import end_with_parent
 from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
 from sottovoce.models import Store
 from sottovoce.models.runtime import check_onnxruntime
@@ -29,7 +30,6 @@ from sottovoce.protocol.paths import Paths
 
 READY_LIMIT_S = 60.0  # a cold disk and a large model; the embedded one takes 2 s
 DRAIN_LIMIT_S = 10.0
-_PR_SET_PDEATHSIG = 1
 
 
 def models_of(config: Config) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
             stderr=subprocess.DEVNULL if detach else None,
             umask=0o077,
             start_new_session=True,  # Ctrl-C reaches `up` alone, which then ends the service in order
-            preexec_fn=None if detach else _end_with_parent,  # noqa: PLW1509 - one prctl, before exec, no threads
+            preexec_fn=None if detach else partial(end_with_parent, signal.SIGTERM, os.getpid()),  # noqa: PLW1509 - as in tool.py
         )
         try:
             _wait_ready(paths, subscriber, set(stages(config)), process, ready_limit)
@@ -113,10 +113,6 @@ def _check_journal(paths: Paths, config: Config) -> None:
     if (aside := set_aside_damaged(path)) is not None:
         print(f"the journal was damaged and is kept as {aside}; a new one is begun", file=sys.stderr)
     Journal(path, keep=config.history.keep).close()
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _wait_ready(

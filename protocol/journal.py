@@ -34,6 +34,7 @@ keeps what is left from being typed into the next session.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from sottovoce.protocol.clocks import boot_id, now_ns, suspended_ns
@@ -307,6 +308,63 @@ class Journal(Database):
         if row is None:
             raise JournalError(f"no utterance {ordinal} in {self.path}")
         return UtteranceRow(**row)
+
+    def newest(self, *states: State, limit: int = -1) -> list[UtteranceRow]:
+        """Return the newest `limit` utterances (-1: all) in any of `states`, newest first."""
+        marks = ", ".join("?" * len(states))
+        rows = self._db.execute(
+            f"SELECT * FROM utterance WHERE state IN ({marks}) ORDER BY ordinal DESC LIMIT ?",  # noqa: S608
+            (*states, limit),
+        ).fetchall()
+        return [UtteranceRow(**row) for row in rows]
+
+    def retyped(self, ordinal: int, *, text: str, wall_ns: int) -> int:
+        """Put the text of a finished utterance up for delivery once more, as a new one, and return its ordinal.
+
+        The old row keeps its state, for what happened to it happened; each names the other in its reason. The new one
+        is the last in order and is spoken now. It has no audio, so its key is stream 0, which no ring has, and its own
+        ordinal, which is never used again; it is of no recording (generation 0). `heard` and `transformed_ns` stay
+        empty: neither the recogniser's context nor the transform's may take it for something just said.
+
+        Raises:
+            JournalError: there is none of this number, or it is still on its way.
+        """
+        with self._transaction():
+            old = self.utterance(ordinal)
+            if old.state in UNFINISHED:
+                raise JournalError(f"utterance {ordinal} is still on its way ({old.state}); wait for it, or cancel it")
+            new = 1 + self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'utterance'").fetchone()[0]
+            self._execute(
+                "INSERT INTO utterance (ordinal, stream, first, end, speech_end, generation, boot, state, reason, "
+                "text, model, spoken_ns, asleep_ns, wall_ns, segmented_ns) "
+                "VALUES (?, 0, ?, ?, ?, 0, ?, 'transformed', ?, ?, ?, ?, ?, ?, ?)",
+                new, new, new, new, boot_id(), f"retyped from {ordinal}", text, old.model, now_ns(), suspended_ns(),
+                wall_ns, now_ns(),
+            )  # fmt: skip
+            self._execute(
+                "UPDATE utterance SET reason = coalesce(reason || '; ', '') || ? WHERE ordinal = ?",
+                f"retyped as {new}", ordinal,
+            )  # fmt: skip
+        return int(new)
+
+    def delete(self, ordinals: Iterable[int]) -> int:
+        """Delete those of these utterances that are finished, and recordings that are left empty.
+
+        Returns:
+            How many utterances.
+        """
+        with self._transaction():
+            gone = sum(
+                self._execute(
+                    f"DELETE FROM utterance WHERE ordinal = ? AND state NOT IN {UNFINISHED}",  # noqa: S608
+                    ordinal,
+                )
+                for ordinal in ordinals
+            )
+        self.forget(before_wall_ns=0)  # no utterance is that old; it is for the recordings
+        if gone:
+            self._scrub()
+        return gone
 
     def context(self) -> tuple[str, UtteranceRow | None]:
         """Return the transform's remembered context ("" at first) and the utterance that was transformed last."""

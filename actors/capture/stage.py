@@ -12,6 +12,7 @@ from sottovoce.actors.base import Actor
 from sottovoce.actors.capture.feed import Feed, FeedEnded
 from sottovoce.actors.capture.file import FileFeed
 from sottovoce.actors.capture.microphone import MicrophoneFeed, MicrophoneUnavailable
+from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.sources import AudioFile, Source, parse_source
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
 from sottovoce.protocol.messages import CaptureEnded, CaptureStarted, Frames, encode
@@ -79,11 +80,13 @@ class Capture(Actor):
                 self._end(recording, str(error))
             self.notice("error", "source", str(error))
             return
+        failpoint("capture.before_begin")
         if recording.stream != self.ring.stream and not self.journal.capture_began(
             recording.generation, stream=self.ring.stream, first=self.ring.position, source_offset=done
         ):
             feed.close()  # stopped meanwhile
             return
+        failpoint("capture.after_begin")
         self.feed, self.generation = feed, recording.generation
         if isinstance(feed, MicrophoneFeed):
             self.poller.register(feed.wake, zmq.POLLIN)
@@ -112,6 +115,7 @@ class Capture(Actor):
     def _pump(self, feed: Feed) -> None:
         try:
             if feed.pump():
+                failpoint("capture.after_publish")
                 self._ring_doorbell()
         except FeedEnded as end:
             recording = self.journal.recording(self.generation)
@@ -134,7 +138,9 @@ class Capture(Actor):
             self._close_feed()
         end = self.ring.position if recording.stream == self.ring.stream else (recording.position or recording.first)
         assert end is not None  # noqa: S101 - capture_began sets first with stream
+        failpoint("capture.before_end")
         if self.journal.capture_ended(recording.generation, end=end, reason=reason):
+            failpoint("capture.after_end")
             self.publish(CaptureEnded(generation=recording.generation, stream=self.ring.stream, end=end, reason=reason))
 
     def _close_feed(self) -> None:

@@ -9,11 +9,15 @@ import time
 from typing import ClassVar
 
 from sottovoce.actors.base import TICK_MS, Actor
+from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.inject import Chain, Outcome, choose
 from sottovoce.protocol.messages import NotTyped, Typed
 from sottovoce.protocol.rows import UNFINISHED, UtteranceRow
 
 _RETRY_S = 1.0
+_HEARD_AFTER_S = 0.25
+"""Until then subscribers have not all come back after a restart: of 8 notices sent at once, 1 was heard."""
+_DIED = "the injector died while it typed this"
 
 
 class Inject(Actor):
@@ -25,15 +29,18 @@ class Inject(Actor):
     times: ClassVar[tuple[str, ...]] = ("type_us",)
 
     def setup(self) -> None:
-        """Find the backends; tell the person what a predecessor may or may not have typed."""
+        """Find the backends; give up what a predecessor may or may not have typed, of which the person is told."""
         config = self.config.inject
         self.chain: Chain = choose(config.backends, file=config.file or None, stdout=self.stdout)
         self.log.info("backends", chain=self.chain.describe())
         self.retry_at = 0.0
         self.told = False
+        self.orphans: list[UtteranceRow] = []
         while (row := self.journal.oldest("intent")) is not None:
             # Only this process moves rows out of `intent`, and it holds its name: whoever left it there is dead.
-            self._doubt(row, "the injector died while it typed this")
+            if self.journal.in_doubt(row.ordinal, reason=_DIED):
+                self.orphans.append(row)
+        self.tell_at = time.monotonic() + _HEARD_AFTER_S
 
     def sleep_ms(self) -> int:
         """Return the time until the next attempt."""
@@ -41,6 +48,10 @@ class Inject(Actor):
 
     def work(self) -> None:
         """Type what is ready, up to the first utterance that is not."""
+        if self.orphans and time.monotonic() >= self.tell_at:
+            for orphan in self.orphans:
+                self._tell_doubt(orphan, _DIED)
+            self.orphans.clear()
         while (row := self.journal.oldest(*UNFINISHED)) is not None and row.state == "transformed":
             if row.age_s() > self.config.inject.deliver_within:
                 self._late(row)
@@ -50,15 +61,19 @@ class Inject(Actor):
 
     def _deliver(self, row: UtteranceRow) -> bool:
         """Type one utterance; False where it is proven that nothing was typed and it is worth another attempt."""
+        failpoint("inject.before_intent")
         names = ",".join(backend.name for backend in self.chain.backends)
         if not self.journal.intent(row.ordinal, backend=names):
             return True  # cancelled in between
+        failpoint("inject.after_intent")
         began = time.perf_counter_ns()
         with self.busy():
             delivery = self.chain.type(row.text or "")
         self.page.observe("type_us", (time.perf_counter_ns() - began) // 1000)
+        failpoint("inject.after_type")
         if delivery.outcome is Outcome.TYPED:
             self.journal.typed(row.ordinal, backend=delivery.backend)
+            failpoint("inject.after_commit")
             self.page.add("typed")
             done = self.journal.utterance(row.ordinal)
             self.publish(
@@ -81,9 +96,12 @@ class Inject(Actor):
 
     def _doubt(self, row: UtteranceRow, detail: str) -> None:
         if self.journal.in_doubt(row.ordinal, reason=detail):
-            self.page.add("in_doubt")
-            self.publish(NotTyped(stream=row.stream, first=row.first, state="in_doubt", detail=detail))
-            self.notice("warning", "in_doubt", f"an utterance may not have been typed ({detail})")
+            self._tell_doubt(row, detail)
+
+    def _tell_doubt(self, row: UtteranceRow, detail: str) -> None:
+        self.page.add("in_doubt")
+        self.publish(NotTyped(stream=row.stream, first=row.first, state="in_doubt", detail=detail))
+        self.notice("warning", "in_doubt", f"an utterance may not have been typed ({detail})")
 
     def _late(self, row: UtteranceRow) -> None:
         detail = f"more than {self.config.inject.deliver_within:g} s after it was spoken"

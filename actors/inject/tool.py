@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+
+from sottovoce.actors.process import end_with_parent
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ def run(argv: Sequence[str], *, text: str = "", environ: Mapping[str, str], time
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # A tool that outlived a killed injector would type into the midst of what its successor types.
+            preexec_fn=partial(end_with_parent, signal.SIGKILL, os.getpid()),  # noqa: PLW1509 - one prctl, in a process of one thread
         )
     except OSError as error:
         return Finished(None, why=f"{name} cannot be started ({error.strerror})")

@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from sottovoce.actors.base import Actor
+from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.transform import Context, Transformer
 from sottovoce.protocol.messages import Suppressed, TextReady
 from sottovoce.protocol.rows import UtteranceRow
@@ -31,12 +32,14 @@ class Transform(Actor):
 
     def _transform(self, row: UtteranceRow) -> None:
         text, context = self.transformer.apply(row.heard or "", self._context(row))
+        failpoint("transform.after_apply")
         self.page.add("utterances")
         if not text:
             reason = "nothing to type"
             if self.journal.suppressed(row.ordinal, reason=reason):
                 self.publish(Suppressed(stream=row.stream, first=row.first, reason=reason))
         elif self.journal.transformed(row.ordinal, text=text, context=msgspec.json.encode(context).decode()):
+            failpoint("transform.after_commit")
             self.publish(TextReady(stream=row.stream, first=row.first, text=text))
 
     def _context(self, row: UtteranceRow) -> Context:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -36,3 +39,22 @@ def test_a_tool_that_reads_nothing_is_no_error_of_ours() -> None:
     """A tool that ends without having read its input is judged by its exit status."""
     done = tool.run(["false"], text="x" * 1_000_000, environ=os.environ, timeout=10)
     assert (done.code, done.why) == (1, "false ended with status 1")
+
+
+def test_a_tool_does_not_outlive_a_killed_injector() -> None:
+    """SIGKILL of the process that runs a tool takes the tool along: nothing types on while a successor begins."""
+    with tempfile.TemporaryDirectory() as folder:
+        fifo = Path(folder, "pid")
+        os.mkfifo(fifo)
+        program = (
+            "import os; from sottovoce.actors.inject import tool; "
+            f"tool.run(['sh', '-c', 'echo $$ > {fifo}; exec sleep 60'], environ=os.environ, timeout=60)"
+        )
+        injector = subprocess.Popen([sys.executable, "-c", program])
+        pid = int(fifo.read_text())
+        injector.kill()
+        injector.wait()
+        deadline = time.monotonic() + 2
+        while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+            assert time.monotonic() < deadline, "the tool outlived the injector by 2 s"
+            time.sleep(0.01)

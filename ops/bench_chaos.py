@@ -1,0 +1,197 @@
+"""`sottovoce bench chaos`: kill and freeze the stages of a service while somebody speaks, and count what it cost.
+
+The service is real and private, the speech is real and fed at its pace, again and again. Strikes come at random
+instants, on average one every `seconds / kills`; the seed settles what they hit and how. Two of three hit whatever
+process a stage has at that instant, starting ones included; one of three arms a fail point (`actors.failpoints`), so
+that the process dies between two named steps. One of seven freezes instead of killing: the warden has to find it.
+
+Before the first strike each recording is played once in peace; `ops.verdict` says what is compared with that, and how.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sottovoce.actors import failpoints
+from sottovoce.actors.audiofile import info
+from sottovoce.models import Store
+from sottovoce.ops import service as service_
+from sottovoce.ops.attack import Attack
+from sottovoce.ops.demo import SAMPLE
+from sottovoce.ops.exceptions import OpsError, ServiceError
+from sottovoce.ops.private import PrivateService, leftovers, private_service
+from sottovoce.ops.verdict import Played, Tally
+from sottovoce.protocol.bus import Subscriber
+from sottovoce.protocol.control import request
+from sottovoce.protocol.exceptions import ControlError
+from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.messages import Notice
+
+CONFIG = "[warden]\nrestarts = 100\n"  # a stage that is killed for a living must not be parked for it
+ZERO = ("lost", "duplicated", "out_of_order", "leaked_processes", "leaked_files")
+"""What must be 0."""
+_STUCK_S = 90.0  # beyond a recording's length: several freezes in a row, each found after 2.5 s, take far less
+_BACK_S = 30.0
+_AUDIO = (".wav", ".flac")
+
+
+def run(
+    *, kills: int, seconds: float, seed: int, audio: Sequence[Path] = (), pace: float = 1.0,
+    aimed: float = 1 / 3, frozen: float = 1 / 7,
+    tell: Callable[[str], object] = lambda _: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Run the benchmark.
+
+    Args:
+        kills: how many SIGKILLs; SIGSTOPs come on top.
+        seconds: over about how long.
+        seed: of every choice.
+        audio: recordings, or folders of them, beside the sample of the demo.
+        pace: times real time; 0 for as fast as it goes.
+        aimed: share of the strikes that arm a fail point.
+        frozen: share of the strikes that freeze.
+        tell: is called with a line after each recording.
+
+    Raises:
+        AudioFileError, ModelError, ServiceError: there is nothing to play, or to play to.
+    """
+    clips = [Store().path(SAMPLE) / f"{SAMPLE}.wav", *_files(audio)]
+    rng = random.Random(seed)
+    tally, attack, left, began = Tally(), None, list[str](), time.monotonic()
+    with failpoint_folder() as folder, contextlib.suppress(_Left), _service() as service:
+        bench = _Bench(service)
+        try:
+            peace = {clip: bench.play(clip, 0) for clip in clips}
+            attack = Attack(service.paths, folder, rng, kills=kills, every=seconds / kills, aimed=aimed, frozen=frozen)
+            bench.attack = attack
+            for clip in itertools.cycle(clips):
+                tally.add(bench.play(clip, pace), peace[clip])
+                tell(f"{attack.done}/{kills} kills, {tally.utterances} utterances, {tally.lost} lost")
+                if attack.over or tally.stuck:
+                    break
+            bench.settle()
+        finally:
+            bench.close()
+        service_.stop(service.paths)
+        left = leftovers(service.paths)
+    assert attack is not None  # noqa: S101 - an error left the block otherwise
+    processes = sum(name.startswith("process ") for name in left)
+    return {
+        "kills": attack.done, "stops": len(attack.strikes) - attack.done, "seed": seed, "pace": pace,
+        "recordings": len(clips), "seconds": round(time.monotonic() - began, 1),
+        **asdict(tally), "leaked_processes": processes, "leaked_files": len(left) - processes,
+        **attack.report(), "notices": dict(sorted(bench.notices.items())),
+    }  # fmt: skip
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """Return the report as lines of text."""
+    return "\n".join(f"{name:<24}{value}" for name, value in report.items())
+
+
+def _files(audio: Sequence[Path]) -> Iterator[Path]:
+    for path in audio:
+        found = sorted(file for file in path.iterdir() if file.suffix in _AUDIO) if path.is_dir() else [path]
+        for file in found:
+            info(file)  # a clear error here, before anything is started
+            yield file
+
+
+class _Left(Exception):
+    """Something was left behind, which the report tells."""
+
+
+@contextlib.contextmanager
+def _service() -> Iterator[PrivateService]:
+    ended = False
+    try:
+        with private_service(config=CONFIG) as service:
+            yield service
+            ended = True
+    except ServiceError as error:
+        if not ended:
+            raise
+        raise _Left from error
+
+
+@contextlib.contextmanager
+def failpoint_folder() -> Iterator[Path]:
+    """Make a folder for fail points and name it in the environment, for the service that is started next."""
+    with tempfile.TemporaryDirectory(prefix="sottovoce-chaos-") as folder:
+        os.environ[failpoints.VARIABLE] = folder
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ[failpoints.VARIABLE]
+
+
+class _Bench:
+    """Plays recordings to a service while it is attacked."""
+
+    def __init__(self, service: PrivateService) -> None:
+        self._paths, self._service = service.paths, service
+        self._journal = Journal(service.paths.journal(keep="30d"))
+        self._subscriber = Subscriber(service.paths, ("state.stage", "notice"))
+        self._read = 0
+        self.attack: Attack | None = None
+        self.notices: Counter[str] = Counter()
+
+    def turn(self) -> None:
+        """Listen for a moment, and let the attack have its turn."""
+        self._subscriber.wait(0.02)
+        for event in self._subscriber.drain():
+            if isinstance(event.body, Notice):
+                self.notices[event.body.code] += 1
+            if self.attack is not None:
+                self.attack.hear(event)
+        if self.attack is not None:
+            self.attack.turn()
+
+    def play(self, clip: Path, pace: float) -> Played:
+        """Have a recording made of `clip`, until all of it has come to an end or nothing moves any more."""
+        before = self._newest()
+        source = {"type": "file", "path": str(clip.absolute()), "pace": pace}
+        deadline = time.monotonic() + _STUCK_S
+        # An error may hide that it was done: the conductor may die between its commit and its answer.
+        while self._newest() == before:
+            with contextlib.suppress(ControlError):
+                request(self._paths.control, "start", {"source": source}, timeout=1.0)
+            self.turn()
+            if time.monotonic() > deadline:
+                raise OpsError(f"no recording was begun within {_STUCK_S:g} s; see the notices with `sottovoce logs`")
+        generation = self._newest()
+        deadline = time.monotonic() + _STUCK_S + ((info(clip).duration_s or 0) / pace if pace else 0)
+        while time.monotonic() < deadline:
+            self.turn()
+            recording = self._journal.recording(generation)
+            if recording is not None and recording.closed_ns is not None:
+                break
+        recording = self._journal.recording(generation)
+        assert recording is not None  # noqa: S101 - nothing is forgotten within 30 days
+        text = self._service.text()
+        self._read, typed = len(text), text[self._read :]
+        return Played(recording, self._journal.utterances(generation=generation), typed)
+
+    def settle(self) -> None:
+        """Wait until every stage that was struck is back."""
+        deadline = time.monotonic() + _BACK_S
+        while self.attack is not None and self.attack.waiting and time.monotonic() < deadline:
+            self.turn()
+
+    def _newest(self) -> int:
+        newest = self._journal.recording()
+        return 0 if newest is None else newest.generation
+
+    def close(self) -> None:
+        self._subscriber.close()
+        self._journal.close()

@@ -1,0 +1,220 @@
+"""Texts of the history, typed again by a running service."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sottovoce.actors.supervisor import Supervisor
+from sottovoce.models import Store
+from sottovoce.ops import service as service_
+from sottovoce.ops.live import feed
+from sottovoce.ops.private import PrivateService, private_service
+from sottovoce.protocol.clocks import now_ns
+from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.messages import Draft, Final, TextReady
+from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.rows import UtteranceRow
+
+ENDS = ("in_doubt", "late", "suppressed", "typed")
+
+
+def say(journal: Journal, end: str, text: str) -> int:
+    """Enter an utterance that has come to its end already."""
+    first = len(journal.utterances()) * 16_000
+    journal.segmented(
+        generation=1, stream=7, first=first, end=first + 16_000, speech_end=first + 9000, spoken_ns=now_ns(),
+        position=first, wall_ns=time.time_ns(),
+    )  # fmt: skip
+    ordinal = journal.utterances(limit=1)[0].ordinal
+    assert journal.transcribed(ordinal, text=text, model="tiny")
+    if end == "suppressed":
+        assert journal.suppressed(ordinal, reason="repetition")
+        return ordinal
+    assert journal.transformed(ordinal, text=text, context="{}")
+    if end == "late":
+        assert journal.late(ordinal, reason="31 s")
+        return ordinal
+    assert journal.intent(ordinal, backend="file")
+    assert journal.typed(ordinal, backend="file") if end == "typed" else journal.in_doubt(ordinal, reason="it died")
+    return ordinal
+
+
+@pytest.fixture(scope="module")
+def service(beckett: Path) -> Iterator[PrivateService]:
+    """A service that starts with an utterance of each end in its journal: 1 in doubt, 2 late, 3 suppressed, 4 typed."""
+    with tempfile.TemporaryDirectory(prefix="sv-", dir="/dev/shm") as name:
+        root = Path(name)
+        paths = Paths(root / "run", root / "state", root / "config.toml").ensure()
+        typed = root / "typed.txt"
+        paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{typed}"\n')
+        journal = Journal(paths.journal(keep="30d"))
+        for end in ENDS:
+            say(journal, end, f"It was {end}. ")
+        journal.close()
+        process, ready_s = service_.start(paths, detach=False)
+        try:
+            yield PrivateService(paths, typed, ready_s)
+        finally:
+            service_.stop(paths)
+            process.wait(10)
+
+
+def sottovoce(service: PrivateService, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run one command for this service."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("sottovoce"), *map(str, arguments)],
+        env={**os.environ, **service.paths.environment()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def retype(service: PrivateService, number: int, *, delay: float = 0) -> int:
+    """Retype one and return the new number."""
+    result = sottovoce(service, "history", "retype", number, "--in", delay, "--json")
+    assert result.returncode == 0, result.stderr
+    return int(json.loads(result.stdout)["retyped_as"])
+
+
+def typed(service: PrivateService, number: int) -> UtteranceRow:
+    """Return an utterance once it has been typed."""
+    journal = Journal(service.paths.journal(keep="30d"))
+    try:
+        deadline = time.monotonic() + 10
+        while (row := journal.utterance(number)).state != "typed":
+            assert time.monotonic() < deadline, row
+            time.sleep(0.01)
+        return row
+    finally:
+        journal.close()
+
+
+def row(service: PrivateService, number: int) -> dict[str, Any]:
+    """Return `history show --json`."""
+    shown: dict[str, Any] = json.loads(sottovoce(service, "history", "show", number, "--json").stdout)
+    return shown
+
+
+def test_each_end_is_typed_again_once_and_in_order(service: PrivateService) -> None:
+    """The four texts arrive in the order in which they were asked for; the old utterances keep their states."""
+    new = [retype(service, number) for number in (1, 2, 3, 4)]
+    last = typed(service, new[-1])
+    assert last.backend == "file"
+    # What was suppressed was not transformed before; that takes the space from its end.
+    assert service.text() == "It was in_doubt. It was late. It was suppressed.It was typed. "
+    for old, number, end in zip((1, 2, 3, 4), new, ENDS, strict=True):
+        assert typed(service, number).reason == f"retyped from {old}"
+        assert row(service, old)["state"] == end
+        assert row(service, old)["reason"].endswith(f"retyped as {number}")
+
+
+def test_it_is_typed_soon(service: PrivateService) -> None:
+    """The injector finds it by itself, without a message, within its tick and what typing takes."""
+    row = typed(service, retype(service, 1))
+    assert row.typed_ns is not None
+    assert row.typed_ns - row.segmented_ns < 2e9
+
+
+def test_the_delay_is_kept(service: PrivateService) -> None:
+    """With `--in` the person is told and has that long before anything is put up."""
+    began = now_ns()
+    result = sottovoce(service, "history", "retype", 2, "--in", 1)
+    assert "typed in 1 s" in result.stderr
+    number = int(result.stdout.split()[-1])
+    assert typed(service, number).segmented_ns - began >= 1e9
+
+
+def test_dictation_goes_on_as_if_nothing_were(service: PrivateService, beckett: Path) -> None:
+    """A text typed again before a recording changes nothing of what is typed for the recording, nor its states."""
+    before = service.text()
+    list(feed(service.paths, beckett, pace=0))
+    undisturbed = service.text().removeprefix(before)
+    typed(service, retype(service, 4))
+    before = service.text()
+    list(feed(service.paths, beckett, pace=0))
+    assert service.text().removeprefix(before).split() == undisturbed.split()
+    assert json.loads(sottovoce(service, "status", "--json").stdout)["state"] == "idle"
+
+
+def test_without_an_injector_it_is_refused(service: PrivateService) -> None:
+    """Parked, it would not type: the command says how to bring it back, and puts nothing up."""
+    supervisor = Supervisor(service.paths.supervisor_socket)
+    supervisor.park("inject")
+    try:
+        deadline = time.monotonic() + 10
+        while supervisor.processes()["inject"]["statename"] != "STOPPED":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        before = service.text()
+        result = sottovoce(service, "history", "retype", 1, "--in", 0)
+        assert result.returncode == 1
+        assert "sottovoce restart inject" in result.stderr
+        assert result.stderr.count("\n") == 1
+        assert json.loads(sottovoce(service, "history", "list", "--state", "waiting", "--json").stdout) == []
+    finally:
+        supervisor.restart("inject")
+    typed(service, retype(service, 1))
+    assert service.text().removeprefix(before).split() == ["It", "was", "in_doubt."]
+
+
+def test_what_was_deleted_while_it_runs_is_gone(service: PrivateService) -> None:
+    """`clear` while the service runs: no word in any file of the state directory, and the service goes on."""
+    assert sottovoce(service, "history", "clear", "--all", "--yes").returncode == 0
+    assert json.loads(sottovoce(service, "history", "list", "--json").stdout) == []
+    grep = ["grep", "-raqF", "suppressed. ", str(service.paths.state)]
+    assert subprocess.run(grep, check=False).returncode == 1
+    assert json.loads(sottovoce(service, "status", "--json").stdout)["state"] == "idle"
+
+
+def phrases_in_files(folders: list[Path], phrases: set[str]) -> set[str]:
+    """Return which phrases are in any byte of any file below, whatever their case."""
+    found = subprocess.run(
+        ["grep", "-raoihF", "-f", "-", *map(str, folders)],
+        input="\n".join(phrases),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    assert found.returncode in (0, 1), found.stderr
+    return set(found.stdout.lower().splitlines())
+
+
+def cached() -> dict[Path, int]:
+    """Return the files of the cache with their times; licences there hold two words of anything."""
+    return {path: path.stat().st_mtime_ns for path in Store().root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("keep", ["none", "30d"])
+def test_no_dictated_words_are_left_in_any_file(beckett: Path, keep: str) -> None:
+    """With keep = "none" no two words running that were heard or typed are in the runtime, state or log files.
+
+    Of drafts, finals and typed text alike, while the service runs; the same search finds them where days are kept.
+    Nothing at all is written to the cache.
+    """
+    before = cached()
+    with private_service(config=f'[history]\nkeep = "{keep}"\n') as service:
+        texts = [
+            event.body.text
+            for event in feed(service.paths, beckett)
+            if isinstance(event.body, Draft | Final | TextReady)
+        ]
+        words = [text.split() for text in (*texts, service.text())]
+        phrases = {" ".join(pair).lower() for line in words for pair in pairwise(line)}
+        assert len(phrases) > 10
+        left = phrases_in_files([service.paths.runtime, service.paths.shared, service.paths.state], phrases)
+        assert bool(left) is (keep != "none"), left
+        assert cached() == before
