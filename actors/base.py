@@ -170,9 +170,9 @@ class Actor:
                 self.page.add("events", heard)
             self.page.set("malformed", self.subscriber.malformed)
 
-    def _say(self, state: Literal["loading", "ready", "stopping"], detail: str = "") -> None:
+    def _say(self, state: Literal["loading", "ready", "stopping"]) -> None:
         self.page.set("state", STATES.index(state))
-        self.publish(StageState(stage=self.name, pid=os.getpid(), state=state, detail=detail))
+        self.publish(StageState(stage=self.name, pid=os.getpid(), state=state))
         self.log.info(state)
 
     def close(self) -> None:

@@ -6,9 +6,9 @@ the known text is aligned to the beginning of the joint hypothesis by edit dista
 1974), and where it ends, the new words begin. Where the alignment is poor the segment is decoded alone, as if there
 were no context. It takes no word times, which many models do not give.
 
-Measured with `moonshine-tiny-en` (word error rate, without -> with context): the wheel's two_cities.wav, a slow reader
-cut at his commas, 5.9 % -> 3.4 %; beckett.wav 8.3 % -> 0 %; the clips of many speakers, which give each other no
-context, 2.2 % -> 2.2 %.
+Measured with `moonshine-tiny-en` by `sottovoce transcribe` with `[stt.final] context` 0 and 10 (word error rate): a
+slow reader cut at his commas (the wheel's two_cities.wav) 5.9 % -> 3.4 %; beckett.wav 8.3 % -> 0 %; clips of many
+speakers in one recording, which give each other no context, 2.2 % -> 1.7 % with gaps of 0.7 s, 2.2 % with 1.6 s.
 """
 
 from __future__ import annotations

@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from typing import ClassVar
 
-import numpy as np
 import zmq
 
 from sottovoce.actors.base import Actor, run
+from sottovoce.actors.detector import Detector
 from sottovoce.actors.failpoints import failpoint
-from sottovoce.actors.segmenter import Action, Closed, Onset, Pause, Resumed, Segmenter
-from sottovoce.models import SileroVad, Store
+from sottovoce.actors.segmenter import Action, Closed, Onset, Pause, Resumed
 from sottovoce.models.runtime import check_onnxruntime
 from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns
 from sottovoce.protocol.messages import SegmentClosed, SegmentsDrained, SpeechOnset, SpeechPause, SpeechResumed
 from sottovoce.protocol.rows import Recording
-from sottovoce.shm import FRAME_SAMPLES, Frame, RingMissing, RingReader
+from sottovoce.shm import Frame, RingMissing, RingReader
 
 _FRAMES_A_TURN = 64  # some 10 ms of work between two heartbeats while it catches up
 
@@ -30,15 +29,13 @@ class Vad(Actor):
     times: ClassVar[tuple[str, ...]] = ("frame_us", "lag_us")
 
     def setup(self) -> None:
-        """Load Silero."""
-        self.log.info("onnxruntime", **vars_of(check_onnxruntime()))
-        entry = self.config.vad.model
-        self.silero = SileroVad(Store().path(entry) / "silero_vad.onnx")
-        self.silero.probability(np.zeros(FRAME_SAMPLES, np.float32))
-        self.segmenter = Segmenter(self.config.vad)
+        """Load the detector."""
+        runtime = check_onnxruntime()
+        self.log.info("onnxruntime", flavour=runtime.flavour, version=runtime.version)
+        self.detector = Detector(self.config.vad)
         self.reader: RingReader | None = None
         self.recording: Recording | None = None
-        self.begun = (0, 0)  # (generation, stream) that the segmenter is in
+        self.begun = (0, 0)  # (generation, stream) that the detector is in
         self.more = False
         self.doorbell: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
         self.doorbell.set(zmq.RCVHWM, 16)
@@ -66,12 +63,12 @@ class Vad(Actor):
         assert reader is not None  # noqa: S101 - _attach returned True
         self._begin(recording, reader)
         for _ in range(_FRAMES_A_TURN):
-            if recording.end is not None and self.segmenter.position >= recording.end:
+            if recording.end is not None and self.detector.position >= recording.end:
                 self._drain(recording)
                 return
             frame = reader.read()
             if frame is None:
-                if recording.end is not None and reader.head <= self.segmenter.position:
+                if recording.end is not None and reader.head <= self.detector.position:
                     self._drain(recording)  # it ended in a gap
                 return
             self._look(recording, reader, frame)
@@ -105,27 +102,14 @@ class Vad(Actor):
         self.begun = (recording.generation, recording.stream)
         position = recording.first if recording.position is None else recording.position
         floor = recording.first if recording.floor is None else recording.floor
-        self._restart(reader, position, floor)
-
-    def _restart(self, reader: RingReader, position: int, floor: int) -> None:
         reader.seek(position)
-        self.segmenter.reset(position, floor)
-        self.silero.reset()
+        self.detector.restart(position, floor)
 
     def _look(self, recording: Recording, reader: RingReader, frame: Frame) -> None:
         began = time.perf_counter_ns()
-        if frame.sample_index > self.segmenter.position:
-            for closed in self.segmenter.gap(frame.sample_index):
-                self._close(recording, reader.stream, frame, closed)
-            self.silero.reset()
-        samples = frame.samples
-        if len(samples) < FRAME_SAMPLES:  # a file's last frame
-            samples = np.pad(samples, (0, FRAME_SAMPLES - len(samples)))
-        probability = self.silero.probability(samples)
-        level = float(np.sqrt(np.mean(np.square(frame.samples))))
-        actions = self.segmenter.push(frame.sample_index, len(frame.samples), probability, level)
+        actions = self.detector.push(frame.sample_index, frame.samples)
         self.page.add("frames")
-        self.page.set("position", self.segmenter.position)
+        self.page.set("position", self.detector.position)
         for action in actions:
             self._act(recording, reader, frame, action)
         ended = time.perf_counter_ns()
@@ -144,10 +128,8 @@ class Vad(Actor):
             self._close(recording, stream, frame, action)
             if action.reason == "length":
                 reader.seek(action.position)
-            self.silero.reset()
         else:
             self.journal.vad_moved(recording.generation, position=action.position, floor=action.floor)
-            self.silero.reset()
 
     def _close(self, recording: Recording, stream: int, frame: Frame, segment: Closed) -> None:
         """Journal the segment, then tell."""
@@ -175,7 +157,7 @@ class Vad(Actor):
     def _drain(self, recording: Recording) -> None:
         """Every frame has been seen: end what is open, and say so."""
         assert self.reader is not None  # noqa: S101 - called after _attach
-        for action in self.segmenter.flush():
+        for action in self.detector.flush():
             self.reader.seek(action.position - 1)
             last = self.reader.read()
             if last is not None:
@@ -197,11 +179,6 @@ class Vad(Actor):
         self.doorbell.close()
         if self.reader is not None:
             self.reader.close()
-
-
-def vars_of(value: object) -> dict[str, object]:
-    """Return a dataclass's or struct's fields, for a log line."""
-    return {name: getattr(value, name) for name in getattr(value, "__dataclass_fields__", ())}
 
 
 if __name__ == "__main__":

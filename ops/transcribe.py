@@ -1,4 +1,7 @@
-"""Transcribing files as the service would type them, without a service: same segments, engines and transform."""
+"""Transcribing files on the service's own detector and engines, without a service.
+
+What is said is written down as it was said: "period" in a recording of prose is a word, not a command.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from numpy.typing import NDArray
 
 from sottovoce.actors.audiofile import decode_file
 from sottovoce.actors.context import ContextDecoder
+from sottovoce.actors.detector import Detector
 from sottovoce.actors.guard import refuse
-from sottovoce.actors.segmenter import Closed, Segmenter
+from sottovoce.actors.segmenter import Closed
 from sottovoce.actors.transform import Context, Transformer
-from sottovoce.models import OfflineEngine, SileroVad, Store, check_onnxruntime, load_engine
+from sottovoce.models import OfflineEngine, Store, check_onnxruntime, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
 from sottovoce.shm import FRAME_SAMPLES
@@ -59,8 +63,8 @@ class Transcriber:
         store = Store()
         final = config.stt.final
         self._config = config
-        self._transformer = Transformer.load(config.transform.language)
-        self._vad = SileroVad(store.path(config.vad.model) / "silero_vad.onnx")
+        self._transformer = Transformer.load(config.transform.language, commands=False)
+        self._detector = Detector(config.vad)
         self._engine: OfflineEngine = load_engine(
             store.catalogue[final.model], store.path(final.model), threads=final.threads
         )
@@ -95,18 +99,10 @@ class Transcriber:
 
     def _segments(self, samples: NDArray[np.float32]) -> Iterator[Closed]:
         """The segments that the service would find in these samples."""
-        segmenter = Segmenter(self._config.vad)
-        self._vad.reset()
+        self._detector.restart(0, 0)
         start = 0
         while start < len(samples):
-            frame = samples[start : start + FRAME_SAMPLES]
-            probability = self._vad.probability(np.pad(frame, (0, FRAME_SAMPLES - len(frame))))
-            level = float(np.sqrt(np.mean(np.square(frame))))
-            actions = segmenter.push(start, len(frame), probability, level)
-            start += len(frame)
-            for action in actions:
-                if isinstance(action, Closed):
-                    yield action
-                    start = action.position
-                    self._vad.reset()
-        yield from segmenter.flush()
+            actions = self._detector.push(start, samples[start : start + FRAME_SAMPLES])
+            yield from (action for action in actions if isinstance(action, Closed))
+            start = self._detector.position  # which is behind this frame, or before it where a segment was cut
+        yield from self._detector.flush()

@@ -53,7 +53,6 @@ class StageState(Body, frozen=True, tag="state.stage"):
     stage: str
     pid: int
     state: Literal["loading", "ready", "stopping"]
-    detail: str
 
 
 class CaptureStarted(Body, frozen=True, tag="capture.started"):
@@ -159,7 +158,7 @@ class Typed(Utterance, frozen=True, tag="inject.typed"):
 
 
 class NotTyped(Utterance, frozen=True, tag="inject.not_typed"):
-    """The text is in the journal and was not (certainly) typed; `sottovoce history` shows it."""
+    """The text is in the journal and was not (certainly) typed; `sottovoce history list` shows it."""
 
     state: Literal["in_doubt", "late"]
     detail: str

@@ -27,6 +27,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import msgspec
+
 from sottovoce.actors.transform.casing import Casing
 from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Context
@@ -75,9 +77,16 @@ class Transformer:
                 self._phrases.add(phrase.replace(" ", "-"), entry)  # engines: "question-mark"
 
     @classmethod
-    def load(cls, language: str = "en") -> Transformer:
-        """Return the transform with the shipped rules of a language. RulesError: there are none."""
-        return cls.from_file(shipped(language))
+    def load(cls, language: str = "en", *, commands: bool = True) -> Transformer:
+        """Return the transform with the shipped rules of a language. RulesError: there are none.
+
+        Without `commands` every word is a word, and only spaces and capitals are seen to.
+        """
+        path = shipped(language)
+        rules = read(path)
+        if not commands:
+            rules = msgspec.structs.replace(rules, rule=(), toggle=(), escape=(), plain=())
+        return cls(rules, name=str(path))
 
     @classmethod
     def from_file(cls, path: Path) -> Transformer:

@@ -125,7 +125,7 @@ def test_whoever_attaches_later_is_told_the_state(stages: Stages, paths: Paths) 
     try:
         assert subscriber.wait(5)
         (event,) = subscriber.drain()
-        assert event.body == StageState(stage="transform", pid=process.pid, state="ready", detail="")
+        assert event.body == StageState(stage="transform", pid=process.pid, state="ready")
     finally:
         subscriber.close()
 

@@ -26,7 +26,7 @@ def note(text: str) -> Notice:
 
 def state(name: str, *, pid: int = 1) -> StageState:
     """Return a message that is one."""
-    return StageState(stage="vad", pid=pid, state=name, detail="")  # type: ignore[arg-type]
+    return StageState(stage="vad", pid=pid, state=name)  # type: ignore[arg-type]
 
 
 class Ear:
@@ -224,7 +224,7 @@ publisher = Publisher(Paths(root / "run", root / "state", root / "config.toml"),
 print("up", flush=True)
 while True:
     publisher.welcome()
-    publisher.publish(StageState(stage=sys.argv[2], pid=os.getpid(), state="ready", detail=""))
+    publisher.publish(StageState(stage=sys.argv[2], pid=os.getpid(), state="ready"))
     time.sleep(0.01)
 """
 

@@ -20,7 +20,7 @@ from sottovoce.protocol.messages import Notice, StageState
 from sottovoce.protocol.paths import Paths
 root = Path(sys.argv[1]).parent
 publisher = Publisher(Paths(root / "run", root / "state", root / "config.toml"), sys.argv[2])
-publisher.publish(StageState(stage=sys.argv[2], pid=os.getpid(), state="ready", detail=""))
+publisher.publish(StageState(stage=sys.argv[2], pid=os.getpid(), state="ready"))
 print("up", flush=True)
 while True:
     publisher.socket.poll(10)

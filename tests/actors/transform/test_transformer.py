@@ -296,3 +296,11 @@ def test_engines_that_punctuate_and_those_that_do_not_come_out_alike(pairs: list
     if parts[-1] in COMMANDS:
         written += "."
     assert typed(written) == typed(" ".join(parts))
+
+
+def test_without_commands_every_word_is_a_word() -> None:
+    """For recordings that nobody dictated: no word becomes a mark, spaces and capitals are still seen to."""
+    plain = Transformer.load("en", commands=False)
+    text, context = plain.apply("so far like the present period that literal comma new line", Context())
+    assert text == "So far like the present period that literal comma new line"
+    assert plain.apply("and on", context)[0] == " and on"

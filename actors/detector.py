@@ -1,0 +1,65 @@
+"""The detector: frames of audio in, segments out; the model and the segmenter as one.
+
+The rule that makes segments reproducible lives here: the model's recurrent state is reset wherever the segmenter may be
+started again (after a segment, at a boundary in silence, behind a gap), so whoever begins at such a point, the service
+after a crash or `sottovoce transcribe`, finds what everybody else finds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sottovoce.actors.segmenter import Action, Boundary, Closed, Segmenter
+from sottovoce.models import SileroVad, Store
+from sottovoce.protocol.config import VadConfig
+from sottovoce.shm import FRAME_SAMPLES
+
+
+class Detector:
+    """Loads the model of `[vad]` and runs it once, so that the first frame does not pay for that.
+
+    Args:
+        config: the model, thresholds and durations.
+
+    Raises:
+        ModelMissing, EngineFailed: the model is not in the cache, or cannot be loaded.
+    """
+
+    def __init__(self, config: VadConfig) -> None:
+        self._model = SileroVad(Store().path(config.model) / "silero_vad.onnx")
+        self._model.probability(np.zeros(FRAME_SAMPLES, np.float32))
+        self._segmenter = Segmenter(config)
+        self.restart(0, 0)
+
+    @property
+    def position(self) -> int:
+        """The sample after the last one that was looked at."""
+        return self._segmenter.position
+
+    def restart(self, position: int, floor: int) -> None:
+        """Begin at sample `position`, as if nothing had been heard; no segment may begin before `floor`."""
+        self._segmenter.reset(position, floor)
+        self._model.reset()
+
+    def push(self, start: int, samples: NDArray[np.float32]) -> list[Action]:
+        """Look at a frame, and return what follows, in order; see `Segmenter.push`.
+
+        Args:
+            start: index of its first sample; beyond `position` where samples were never captured.
+            samples: float32, shape (n,), 1 <= n <= 512; fewer than 512 only at the end of a file.
+        """
+        actions: list[Action] = []
+        if start > self.position:
+            actions += self._segmenter.gap(start)
+            self._model.reset()
+        probability = self._model.probability(np.pad(samples, (0, FRAME_SAMPLES - len(samples))))
+        level = float(np.sqrt(np.mean(np.square(samples))))
+        found = self._segmenter.push(start, len(samples), probability, level)
+        if any(isinstance(action, Closed | Boundary) for action in found):
+            self._model.reset()
+        return actions + found
+
+    def flush(self) -> list[Closed]:
+        """End what is open: no more frames will come."""
+        return self._segmenter.flush()
