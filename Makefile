@@ -7,7 +7,7 @@ TYPES := build/types/sottovoce
 export PYTHONDONTWRITEBYTECODE =
 export UV_PROJECT_ENVIRONMENT = .venv
 
-.PHONY: demo test lint types check clean setup
+.PHONY: demo test lint types fuzz check clean setup
 
 demo: setup ## dictate a real recording end to end (AUDIO=path for your own)
 	@$(BIN)/sottovoce demo $(if $(AUDIO),"$(AUDIO)")
@@ -24,6 +24,10 @@ lint: setup
 types: setup
 	@mkdir -p $(TYPES) && for p in shm protocol models actors ops; do ln -sfn ../../../$$p $(TYPES)/$$p; done
 	$(BIN)/mypy $(foreach p,shm protocol models actors ops,-p sottovoce.$(p))
+
+fuzz: setup ## fuzz the decoders, SECONDS each (TARGETS="ring audio" for some of them); tests/fuzz/README.md
+	$(BIN)/uv sync --quiet --frozen --inexact --extra $(EXTRA) --group fuzz
+	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60) $(TARGETS)
 
 check: lint types test
 

@@ -20,7 +20,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -146,6 +146,8 @@ def _open(path: Path) -> Iterator[_Sndfile | _Ffmpeg]:
                 yield source
     except OSError as error:  # missing, no permission
         raise AudioFileError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:  # a path that no file can have: with a NUL in it, or half a character
+        raise AudioFileError(f"{str(path)!a}: {error}") from error
 
 
 class _Sndfile:
@@ -172,7 +174,7 @@ class _Sndfile:
     def chunks(self) -> Iterator[Samples]:
         frames = max(1, round(self.info.sample_rate * _CHUNK_S))
         while len(chunk := self._file.read(frames, dtype="float32", always_2d=True)):
-            yield chunk.mean(axis=1, dtype=np.float32)
+            yield _mixed(chunk, axis=1)
 
     def check(self, decoded: int) -> None:
         if decoded < self._promised:
@@ -224,7 +226,7 @@ class _Ffmpeg:
         size = 0
         for decoded in self._container.decode(self._stream):
             for frame in to_float.resample(decoded):
-                frames.append(frame.to_ndarray().mean(axis=0, dtype=np.float32))
+                frames.append(_mixed(frame.to_ndarray(), axis=0))
                 size += len(frames[-1])
             if size >= self.info.sample_rate * _CHUNK_S:
                 yield np.concatenate(frames)
@@ -236,6 +238,13 @@ class _Ffmpeg:
         rate = self.info.sample_rate
         if self._promised is not None and decoded < (self._promised - _CONTAINER_SLACK_S) * rate:
             raise _cut_short(self.info, decoded, round(self._promised * rate))
+
+
+def _mixed(samples: NDArray[Any], axis: int) -> Samples:
+    """Return the mean of all channels; what is no number becomes none, which `_resampled` finds, without a warning."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        mixed: Samples = samples.mean(axis=axis, dtype=np.float32)
+    return mixed
 
 
 def _unreadable(path: Path, reason: str) -> AudioFileError:

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -27,18 +29,21 @@ import zmq
 
 from sottovoce.actors import log
 from sottovoce.actors.exceptions import EXIT_OK, EXIT_UNMENDABLE, Unmendable
+from sottovoce.actors.health import Health
+from sottovoce.actors.lossy import received
 from sottovoce.actors.process import die_with_parent, keep_output
 from sottovoce.models.exceptions import ModelError
-from sottovoce.protocol.bus import Publisher, Subscriber
+from sottovoce.protocol.bus import STAGES, Publisher, Subscriber, raise_file_limit
 from sottovoce.protocol.config import Config, load_config
-from sottovoce.protocol.exceptions import ProtocolError
+from sottovoce.protocol.exceptions import JournalUnavailable, ProtocolError
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import Body, Event, Notice, StageState
 from sottovoce.protocol.paths import Paths
-from sottovoce.shm import CountersPage
+from sottovoce.shm import CountersPage, ShmFull
 
 TICK_MS = 250
 """Longest sleep of a loop, and so the longest that a lost message delays anything."""
+_LOCK_PATIENCE_S = 2.0  # a lock is held for milliseconds, unless its holder is stopped, which the warden ends
 STATES = ("loading", "ready", "busy", "stopping")
 """Meaning of the counter `state`."""
 
@@ -63,18 +68,20 @@ class Actor:
         self.paths, self.config, self.stdout = paths, config, stdout
         self.log = structlog.get_logger()
         self.publisher = Publisher(paths, self.name)  # first: it owns the name, all else may be another's
-        self.page = CountersPage.create(
-            paths.counters(self.name),
-            counters=("turns", "state", "events", "malformed", *self.counts),
-            histograms=("turn_us", *self.times),
-        )
-        self.journal = Journal(paths.journal(keep=config.history.keep), keep=config.history.keep)
-        self.subscriber = Subscriber(paths, self.hears) if self.hears else None
+        self.page = self._create_page()
+        self.health = Health(self.page, self.notice)
+        self.stopping = False
+        self._wake = self._catch_signals()
+        self._unavailable_at: float | None = None
+        self._told_unavailable = False
+        keep = config.history.keep
+        self.journal = Journal(paths.journal(keep=keep), keep=keep, patience=self.endure)
+        self.subscriber = Subscriber(paths, self.hears, stages=STAGES) if self.hears else None
         self.poller = zmq.Poller()
         self.poller.register(self.publisher.socket, zmq.POLLIN)
         if self.subscriber is not None:
             self.poller.register(self.subscriber.socket, zmq.POLLIN)
-        self.stopping = False
+        self.poller.register(self._wake, zmq.POLLIN)
 
     # -- what a stage overrides ----------------------------------------------------------------------------------------
 
@@ -114,6 +121,27 @@ class Actor:
         finally:
             self.page.set("state", STATES.index("ready"))
 
+    def endure(self, error: JournalUnavailable) -> bool:
+        """Wait a moment for a journal that cannot be read or written, a full disk for one; False once told to stop.
+
+        The stage stays where it is, with all it has in memory: to die would cost the restarts that the warden allows,
+        and an injector would die in doubt of what it has just typed. Audio waits in the ring meanwhile.
+        """
+        self._unavailable_at = self._unavailable_at or time.monotonic()
+        if not self._told_unavailable and (not error.lock or self.unavailable_s >= _LOCK_PATIENCE_S):
+            self._told_unavailable = True
+            self.notice("error", "journal", f"{error}; dictation waits and goes on by itself")
+        self.page.add("turns")
+        self.publisher.welcome()
+        if not error.lock:  # for a lock SQLite has waited that long already
+            select.select([self._wake], (), (), TICK_MS / 1000)
+        return not self.stopping
+
+    @property
+    def unavailable_s(self) -> float:
+        """For how long the journal could not be read or written."""
+        return 0.0 if self._unavailable_at is None else time.monotonic() - self._unavailable_at
+
     def sleep_ms(self) -> int:
         """Return how long the loop may sleep at most; a stage with a timer of its own returns less."""
         return TICK_MS
@@ -122,22 +150,41 @@ class Actor:
 
     def run(self, flush: log.LogFile) -> None:
         """Set up, turn until told to stop, tear down."""
-        wake = self._catch_signals()
         self._say("loading")
         self.setup()
         self._say("ready")
         turns = self.page.counter("turns")
         try:
             while not self.stopping:
+                self.health.look()
                 turns.add(1)
                 self._hear_all()
-                self.work()
+                with contextlib.suppress(JournalUnavailable):  # told by `endure`; what waits is in the journal still
+                    self.work()
+                    self._available()
                 flush.flush()
                 self.poller.poll(self.sleep_ms())
-                self._swallow(wake)
+                self._swallow(self._wake)
         finally:
             self._say("stopping")
             self.teardown()
+
+    def _create_page(self) -> CountersPage:
+        """Make the counters page; wait while the memory file system is full, since to die of that would help nobody."""
+        told = False
+        while True:
+            try:
+                return CountersPage.create(
+                    self.paths.counters(self.name),
+                    counters=("turns", "state", "events", "malformed", *self.counts),
+                    histograms=self.times,
+                )
+            except ShmFull as error:
+                if not told:
+                    told = True
+                    self.notice("error", "full", f"{self.name} cannot start: {error}; it does so once there is room")
+                self.publisher.welcome()
+                time.sleep(TICK_MS / 1000)  # no handler is installed yet: SIGTERM ends it
 
     def _catch_signals(self) -> socket.socket:
         # A signal that lands between the last check and poll(2) would else be noticed a whole tick late.
@@ -148,8 +195,13 @@ class Actor:
         self._wake_write = write
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        self.poller.register(read, zmq.POLLIN)
         return read
+
+    def _available(self) -> None:
+        if self._told_unavailable:
+            self.journal.touch()
+            self.notice("info", "journal", "the journal can be read and written again")
+        self._unavailable_at, self._told_unavailable = None, False
 
     def _stop(self, *_: object) -> None:
         self.stopping = True
@@ -163,7 +215,7 @@ class Actor:
         self.publisher.welcome()
         if self.subscriber is not None:
             heard = 0
-            for event in self.subscriber.drain():
+            for event in received(self.subscriber.drain()):
                 heard += 1
                 self.hear(event)
             if heard:
@@ -189,6 +241,7 @@ class Actor:
 def run(actor: type[Actor]) -> None:
     """Be that actor: the whole of a stage's `__main__`. Never returns; see `actors.exceptions` for exit codes."""
     os.umask(0o077)
+    raise_file_limit()
     try:
         die_with_parent()
         paths = Paths.from_environment().ensure()
@@ -203,6 +256,8 @@ def run(actor: type[Actor]) -> None:
         self = actor(paths, config, stdout)
         try:
             self.run(file)
+        except JournalUnavailable as error:
+            structlog.get_logger().warning("stopped", error=str(error))
         except (Unmendable, ModelError, ProtocolError) as error:
             self.notice("error", "unmendable", str(error))
             code = EXIT_UNMENDABLE

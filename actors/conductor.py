@@ -20,14 +20,18 @@ import zmq
 from sottovoce.actors.base import Actor, run
 from sottovoce.actors.counterpart import Counterpart
 from sottovoce.actors.exceptions import ActorError
+from sottovoce.actors.parent import Parent
 from sottovoce.actors.sources import AudioFile, Microphone, dump_source, parse_source
 from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
+from sottovoce.protocol.clocks import Calendar, boottime_ns
 from sottovoce.protocol.control import ControlServer
-from sottovoce.protocol.exceptions import ControlError
+from sottovoce.protocol.exceptions import ControlError, JournalUnavailable
+from sottovoce.protocol.journal import EVERYTHING
 from sottovoce.protocol.messages import PipelineState
 
 _DAY_NS = 86_400 * 10**9
 _FORGET_EVERY_S = 3600.0
+_LOCK_PATIENCE_S = 1.0
 DRAIN_LIMIT_S = 10.0
 """How long `shutdown` waits for what is being said and typed, unless asked otherwise."""
 
@@ -45,18 +49,20 @@ class Conductor(Actor):
         self.state = PipelineState(state="idle", generation=0, source="", waiting=-1)
         self.shutdown_at: float | None = None
         self.forgot_at = float("-inf")
+        self.calendar = Calendar()
         self.warden = Counterpart(self.paths.counters("warden"), self.poller, patience=self.config.warden.stalled_after)
+        self.parent = Parent(patience=2 * self.config.warden.stalled_after)
 
     def work(self) -> None:
         """Answer requests, close what is over, publish what changed."""
         self.control.serve(self._handle)
+        self._watch_warden()  # before the journal, whose lock a frozen warden may hold
         # data_version does not move for this process's own commits, after which `state` is stale.
         if self.journal.changed() or self.state.state != "idle" or self.state.waiting:
             for recording in self.journal.open_recordings():
                 self.journal.close_recording(recording.generation)
             self._tell()
         self._forget()
-        self._watch_warden()
         if self.shutdown_at is not None and (self.state.state == "idle" or time.monotonic() > self.shutdown_at):
             try:
                 Supervisor(self.paths.supervisor_socket).shutdown()
@@ -65,6 +71,10 @@ class Conductor(Actor):
                 self.stopping = True
             self.shutdown_at = None
 
+    def endure(self, error: JournalUnavailable) -> bool:
+        """Give up soon: somebody waits for an answer, and a warden that holds the lock has to be ended."""
+        return super().endure(error) and error.lock and self.unavailable_s < _LOCK_PATIENCE_S
+
     def _watch_warden(self) -> None:
         match self.warden.look():
             case "dead":
@@ -72,6 +82,8 @@ class Conductor(Actor):
                     Supervisor(self.paths.supervisor_socket).wake()
             case "frozen":
                 self.notice("warning", "stalled", "warden was stopped and is replaced")
+        if (stopped := self.parent.look()) is not None:  # the warden has not seen to it
+            self.notice("warning", "stalled", stopped)
 
     def _tell(self) -> None:
         newest = self.journal.recording()
@@ -94,9 +106,10 @@ class Conductor(Actor):
             return
         keep = self.config.history.keep
         if keep.endswith("d"):
-            self.journal.forget(before_wall_ns=time.time_ns() - int(keep[:-1]) * _DAY_NS)
+            kept = int(keep[:-1]) * _DAY_NS
+            self.journal.forget(before_wall_ns=self.calendar.now_ns() - kept, spoken_before_ns=boottime_ns() - kept)
         elif self.forgot_at == float("-inf"):
-            self.journal.forget(before_wall_ns=time.time_ns())
+            self.journal.forget(before_wall_ns=EVERYTHING)
         self.forgot_at = time.monotonic()
 
     # -- requests ------------------------------------------------------------------------------------------------------
@@ -114,6 +127,8 @@ class Conductor(Actor):
             raise ControlError("unknown_verb", f"no verb {verb!r}; there are: {', '.join(verbs)}")
         try:
             return verbs[verb](**args)
+        except JournalUnavailable as error:
+            raise ControlError("journal", str(error)) from error
         except TypeError as error:
             raise ControlError("bad_arguments", f"{verb}: {error}") from error
 
@@ -162,8 +177,8 @@ class Conductor(Actor):
         """End the service once what was said is typed, or after `limit` seconds."""
         if not isinstance(limit, int | float) or not 0 <= limit <= 3600:
             raise ControlError("bad_arguments", "shutdown: limit is a number of seconds from 0 to 3600")
-        self._stop_recording()
         self.shutdown_at = time.monotonic() + limit
+        self._stop_recording()
         return self._status(changed=True)
 
     def teardown(self) -> None:
@@ -171,7 +186,7 @@ class Conductor(Actor):
         self.warden.close()
         self.control.close()
         if self.config.history.keep == "session":
-            self.journal.forget(before_wall_ns=time.time_ns())
+            self.journal.forget(before_wall_ns=EVERYTHING)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 """Logging: structlog events as JSON lines, one file a process, written when the process has nothing better to do.
 
 An event costs a dict and an orjson call; the write waits for `flush`, which the actor loop calls before it sleeps, so
-no stage ever waits for a disk between a segment and its text. What a SIGKILL can take are the lines of one turn. Native
+no stage ever waits for a disk between a segment and its text. What a SIGKILL can take are the lines of one turn. A disk
+that is full costs lines, the oldest first, never the stage. An error is written at once, for the process may end of it.
+
+`timestamp` is the time on the wall, which may be set back; `boot` and `boot_s`, seconds since then with suspends, order
+the lines of one boot whatever was done to the clock (`ops.logs`). Native
 libraries print to the standard streams, which end in `<name>.native.log` beside it, tracebacks of crashes too.
 
 Dictated text is never logged at INFO or above, and nothing here makes an exception for errors.
@@ -11,6 +15,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +23,10 @@ from typing import Any
 import orjson
 import structlog
 
+from sottovoce.protocol.clocks import boot_id
+
 _ROTATE_BYTES = 4 << 20  # some 20,000 lines; one older file is kept beside
+_MAX_LINES = 1_000  # kept while they cannot be written: 200 KB
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -32,6 +40,7 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lines: list[bytes] = []
+        self._lost = 0
         self._last: tuple[dict[str, Any], int] | None = None
         self._fd = self._open()
 
@@ -40,7 +49,7 @@ class LogFile:
 
     def add(self, event: dict[str, Any]) -> None:
         """Queue one event; one that says the same as the last is folded into a count."""
-        plain = {key: value for key, value in event.items() if key != "timestamp"}
+        plain = {key: value for key, value in event.items() if key not in ("timestamp", "boot_s")}
         if self._last is not None and self._last[0] == plain:
             self._last = (plain, self._last[1] + 1)
             return
@@ -55,12 +64,25 @@ class LogFile:
             self._last = (event, 0)
 
     def flush(self) -> None:
-        """Write what is queued, in one call."""
+        """Write what is queued, in one call; what the disk does not take waits for the next one."""
         self._fold()
         if not self._lines:
             return
-        os.write(self._fd, b"\n".join(self._lines) + b"\n")
+        lost = (
+            [orjson.dumps({"event": "log lines lost", "level": "warning", "lines": self._lost})] if self._lost else []
+        )
+        data = b"\n".join([*lost, *self._lines]) + b"\n"
+        try:
+            written = os.write(self._fd, data)
+        except OSError:
+            written = 0
+        if written < len(data):
+            waiting = data[written:].splitlines() if written else self._lines
+            self._lost = max(0, len(waiting) - _MAX_LINES) + (0 if written else self._lost)
+            self._lines = waiting[-_MAX_LINES:]
+            return
         self._lines.clear()
+        self._lost = 0
         if os.fstat(self._fd).st_size > _ROTATE_BYTES:
             os.close(self._fd)
             self._path.replace(self._path.with_suffix(self._path.suffix + ".1"))
@@ -81,7 +103,16 @@ class _ToFile:
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         self._file.add(dict(event))
+        if event.get("level") == "error":  # it may be the last word
+            self._file.flush()
         return str(self._console(logger, method, dict(event))) if self._console else ""
+
+
+def _stamp(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the clock that nobody can set."""
+    event["boot"] = boot_id()[:8]
+    event["boot_s"] = round(time.clock_gettime(time.CLOCK_BOOTTIME), 3)
+    return event
 
 
 class _Terminal:
@@ -108,6 +139,7 @@ def configure(path: Path, *, level: str, stage: str) -> LogFile:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamp,
             structlog.processors.format_exc_info,
             _ToFile(file, terminal=sys.stderr.isatty()),
         ],

@@ -17,7 +17,7 @@ class Microphone(msgspec.Struct, frozen=True, tag="microphone", forbid_unknown_f
 class AudioFile(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True):
     """A sound file in place of the microphone: the same actor, ring and stages."""
 
-    path: str
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4095, pattern=r"^[^\x00]+\Z")]  # PATH_MAX; limits.h
     pace: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 1.0
     """Times real time; 0 means as fast as the stages follow."""
 
@@ -34,7 +34,12 @@ def parse_source(text: str | bytes) -> Source:
     Raises:
         msgspec.ValidationError: it describes none; the message has the JSON path.
     """
-    source: Source = msgspec.json.decode(text, type=Source)
+    try:
+        source: Source = msgspec.json.decode(text, type=Source)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise msgspec.ValidationError(f"not JSON: {error}") from error
     return source
 
 

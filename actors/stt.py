@@ -12,11 +12,13 @@ from collections import defaultdict
 from typing import ClassVar
 
 from sottovoce.actors.agreement import stable_prefix
-from sottovoce.actors.base import TICK_MS, Actor, run
+from sottovoce.actors.base import TICK_MS, run
 from sottovoce.actors.context import ContextDecoder
 from sottovoce.actors.failpoints import failpoint
+from sottovoce.actors.fallback import Fallback
 from sottovoce.actors.guard import refuse
-from sottovoce.models import EngineFailed, Result, Store, load_engine
+from sottovoce.actors.recogniser import Recogniser
+from sottovoce.models import EngineFailed, ModelError, Result
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
 from sottovoce.protocol.config import DraftConfig, FinalConfig
 from sottovoce.protocol.messages import (
@@ -30,76 +32,25 @@ from sottovoce.protocol.messages import (
     Suppressed,
 )
 from sottovoce.protocol.rows import UtteranceRow
-from sottovoce.shm import RingCorrupt, RingLapped, RingMissing, RingRange, RingReader
+from sottovoce.shm import RingCorrupt, RingLapped, RingRange, RingReader
 
 _MIN_DRAFT_SAMPLES = SAMPLE_RATE * 3 // 10  # what is shorter has no word in it yet
 _DRAFT_SHARE = 4.0
 """A draft that takes t is followed by a rest of 4 t: drafts cost a fifth of a core at most, whatever the model."""
-
-
-class Recogniser(Actor):
-    """What both roles share: an engine and a reader of the ring."""
-
-    counts: ClassVar[tuple[str, ...]] = ("decodes", "audio_ms")
-    times: ClassVar[tuple[str, ...]] = ("decode_us",)
-
-    def settings(self) -> FinalConfig | DraftConfig:
-        """Return this role's part of the configuration."""
-        raise NotImplementedError
-
-    def setup(self) -> None:
-        """Load the engine and decode once, so that the first sentence does not pay for lazy initialisation."""
-        settings = self.settings()
-        began = time.monotonic()
-        store = Store()
-        self.engine = load_engine(store.catalogue[settings.model], store.path(settings.model), threads=settings.threads)
-        self.engine.warm_up()
-        self.log.info("engine", model=settings.model, load_s=round(time.monotonic() - began, 3))
-        self.reader: RingReader | None = None
-
-    def ring(self, stream: int) -> RingReader | None:
-        """Return a reader of the ring that `stream` is in, or None while that ring is not there."""
-        if self.reader is not None and (self.reader.stale() or self.reader.stream != stream):
-            self.reader.close()
-            self.reader = None
-        if self.reader is None:
-            try:
-                self.reader = RingReader.attach(self.paths.ring)
-            except RingMissing:
-                return None
-        return self.reader if self.reader.stream == stream else None
-
-    def recognise(self, reader: RingReader, first: int, end: int) -> Result:
-        """Run the engine over samples [first, end); a role may use more of the ring.
-
-        Raises:
-            RingLapped, RingRange, RingCorrupt: they are not, or no longer, all there.
-        """
-        return self.engine.decode(reader.samples(first, end))
-
-    def decode(self, reader: RingReader, first: int, end: int) -> Result:
-        """Recognise samples [first, end), measured and marked as busy.
-
-        Raises:
-            RingLapped, RingRange, RingCorrupt: they are not, or no longer, all there.
-        """
-        with self.busy():
-            began = time.perf_counter_ns()
-            result = self.recognise(reader, first, end)
-            self.page.observe("decode_us", (time.perf_counter_ns() - began) // 1000)
-        self.page.add("decodes")
-        self.page.add("audio_ms", (end - first) * 1000 // SAMPLE_RATE)
-        return result
-
-    def teardown(self) -> None:
-        """Unload."""
-        self.engine.close()
-        if self.reader is not None:
-            self.reader.close()
+_ATTEMPTS = 3
+_HEARD_AFTER_S = 0.25
+"""Until then subscribers have not all come back after a restart, and what is given up would be told to nobody."""
+_KILLED = f"the recogniser died {_ATTEMPTS} times while it decoded this"
 
 
 class FinalRecogniser(Recogniser):
-    """Decodes what is journalled as segmented; on a pause, decodes ahead of the endpoint, on speculation."""
+    """Decodes what is journalled as segmented; on a pause, decodes ahead of the endpoint, on speculation.
+
+    An utterance that kills the engine must not hold up for ever what follows. Each decode of a segment is counted in
+    the journal before it begins, and `_ATTEMPTS` are made. A decode on speculation has no row to be counted in: a file
+    names its utterance as long as it lasts, and a successor that finds it speculates on that one no more. So one such
+    utterance costs one death more than the attempts, which is within the warden's five.
+    """
 
     name = "stt-final"
     hears = ("segment.closed", "speech.", "transcript.draft")
@@ -107,8 +58,12 @@ class FinalRecogniser(Recogniser):
 
     def setup(self) -> None:
         """Load; take over what a predecessor has heard, not what it speculated."""
+        self.fallback = Fallback(self.paths, self.config.stt.final)
         super().setup()
         self.context = ContextDecoder(self.engine, limit_s=self.config.stt.final.context)
+        self.speculating = self.paths.runtime / f"{self.name}.speculating"
+        self.shunned = self.speculating.read_text() if self.speculating.exists() else ""
+        self.heard_at = time.monotonic() + _HEARD_AFTER_S
         self.stream = 0
         for row in self.journal.utterances(limit=8):
             if row.boot == boot_id() and row.heard:
@@ -120,6 +75,23 @@ class FinalRecogniser(Recogniser):
     def settings(self) -> FinalConfig:
         """Return `[stt.final]`."""
         return self.config.stt.final
+
+    def load(self, model: str) -> None:
+        """Load a model, or the fallback where it is known, or found out now, that this one cannot be used."""
+        spare = self.config.stt.final.fallback
+        if self.fallback.taken:
+            super().load(spare)
+            return
+        try:
+            super().load(model)
+        except ModelError as error:
+            if not self.fallback.exists:
+                raise
+            try:
+                super().load(spare)
+            except ModelError as second:
+                raise ModelError(f"{error}; and its fallback: {second}") from error
+            self.notice("warning", "fallback", self.fallback.take(f"which cannot be used ({error})"))
 
     def recognise(self, reader: RingReader, first: int, end: int) -> Result:
         """Decode with the context of what was said just before in the same recording."""
@@ -155,13 +127,20 @@ class FinalRecogniser(Recogniser):
 
     def _speculate(self, pause: SpeechPause) -> None:
         reader = self.ring(pause.stream)
-        if reader is None:
+        if reader is None or pause.trace == self.shunned:
             return
         window_id = now_ns()
+        try:
+            self.speculating.write_text(pause.trace)
+        except OSError:  # no room for the name: then the decode that is counted is the only one
+            self.speculating.unlink(missing_ok=True)
+            return
         try:
             result = self.decode(reader, pause.first, pause.end)
         except (RingLapped, RingRange, RingCorrupt, EngineFailed):
             return  # it was speculation; the endpoint decides what is lost
+        finally:
+            self.speculating.unlink()
         failpoint("stt-final.after_speculation")
         self.speculation = ((pause.stream, pause.first, pause.end), result, window_id)
         self.page.add("speculated")
@@ -178,34 +157,50 @@ class FinalRecogniser(Recogniser):
             reader = self.ring(row.stream)
             if reader is None:
                 return self._ring_missing(row)
-            try:
-                result = self.decode(reader, row.first, row.end)
-            except RingLapped:
-                return self._suppress(row, "its audio was overwritten before it could be decoded", None)
-            except (RingRange, RingCorrupt) as error:
-                return self._suppress(row, f"its audio is damaged: {error}", None)
-            except EngineFailed as error:  # it would fail again, and hold back all that follow
-                self.notice("error", "engine", str(error))
-                return self._suppress(row, "the recogniser failed on it", None)
+            decoded = self._attempt(reader, row)
+            if decoded is None:
+                return False
+            if isinstance(decoded, str):
+                return self._suppress(row, decoded, None)
+            result = decoded
         failpoint("stt-final.after_decode")
         self.speculation = None
         text = result.text.strip()
         reason = refuse(text, (row.end - row.first) / SAMPLE_RATE) if text else "no words"
         if reason is not None:
             return self._suppress(row, reason, text)
-        model = self.config.stt.final.model
         self._remember(row.stream, row.first, row.end, text)
-        if self.journal.transcribed(row.ordinal, text=text, model=model):
+        if self.journal.transcribed(row.ordinal, text=text, model=self.model):
             failpoint("stt-final.after_commit")
             self.publish(
                 Final(
                     stream=row.stream, first=row.first, end=row.end, text=text, window_id=window_id,
-                    corrects_window_ids=tuple(self.drafts.pop((row.stream, row.first), ())), model=model,
+                    corrects_window_ids=tuple(self.drafts.pop((row.stream, row.first), ())), model=self.model,
                     audio_s=result.audio_s, decode_s=result.decode_s, speculative=speculative,
                 )
             )  # fmt: skip
         self._forget_drafts(row)
         return True
+
+    def _attempt(self, reader: RingReader, row: UtteranceRow) -> Result | str | None:
+        """Decode one segment; return what was heard, or why it never will be, or None if that is not to be told yet."""
+        attempt = self.journal.attempted(row.ordinal)
+        if attempt > _ATTEMPTS:
+            if time.monotonic() < self.heard_at:
+                return None
+            self.notice("error", "poison", f"an utterance is not typed: {_KILLED}; `sottovoce history list` shows when")
+            return _KILLED
+        if attempt > 1:
+            self.context.forget()  # it may be the joint decode that kills
+        try:
+            return self.decode(reader, row.first, row.end)
+        except RingLapped:
+            return "its audio was overwritten before it could be decoded"
+        except (RingRange, RingCorrupt) as error:
+            return f"its audio is damaged: {error}"
+        except EngineFailed as error:  # it would fail again, and hold back all that follow
+            self.notice("error", "engine", str(error))
+            return "the recogniser failed on it"
 
     def _ring_missing(self, row: UtteranceRow) -> bool:
         """The ring is not there: still to come, if capture is just being restarted, or gone for good."""
@@ -215,7 +210,7 @@ class FinalRecogniser(Recogniser):
 
     def _suppress(self, row: UtteranceRow, reason: str, text: str | None) -> bool:
         self.context.forget()
-        if self.journal.suppressed(row.ordinal, reason=reason, text=text, model=self.config.stt.final.model):
+        if self.journal.suppressed(row.ordinal, reason=reason, text=text, model=self.model):
             self.publish(Suppressed(stream=row.stream, first=row.first, reason=reason))
             self.log.info("suppressed", reason=reason, trace=row.trace)
         self._forget_drafts(row)
@@ -236,6 +231,7 @@ class DraftRecogniser(Recogniser):
         """Load; whatever is being said right now goes without drafts."""
         super().setup()
         self.open: tuple[int, int] | None = None
+        self.limit = round((self.config.vad.max_segment + self.config.vad.endpoint) * SAMPLE_RATE)
         self.paused = False
         self.next_at = 0.0
         self.decoded_to = 0
@@ -276,6 +272,9 @@ class DraftRecogniser(Recogniser):
             return
         end = reader.head
         if end - first < _MIN_DRAFT_SAMPLES or end <= self.decoded_to:
+            return
+        if end - first > self.limit:  # the VAD is behind or gone; 60 s of audio took 769 MiB to decode
+            self.open = None
             return
         window_id, began = now_ns(), time.monotonic()
         try:

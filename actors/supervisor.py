@@ -9,6 +9,10 @@ from xml.parsers.expat import ExpatError
 
 from sottovoce.actors.exceptions import ActorError
 
+_PATIENCE_S = 1.0
+"""For an answer, which takes a millisecond; a supervisord that is stopped never gives one."""
+_STOP_PATIENCE_S = 12.0  # `stopwaitsecs`, 5 s, a kill, and the second in which it looks
+
 
 class SupervisorUnreachable(ActorError):
     """No supervisord answers at the socket."""
@@ -22,20 +26,31 @@ class Supervisor:
     """
 
     def __init__(self, path: Path) -> None:
-        from supervisor.xmlrpc import SupervisorTransport
+        from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 
-        self._path = path
-        self._proxy = xmlrpc.client.ServerProxy(
-            "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{path}")
-        )
+        class Connection(UnixStreamHTTPConnection):  # type: ignore[misc] # supervisor has no types
+            def connect(connection) -> None:  # noqa: N805 - self is the Supervisor
+                super().connect()
+                connection.sock.settimeout(self._patience)
 
-    def _call(self, method: str, *args: Any) -> Any:
-        """Call `supervisor.<method>`.
+        def connect() -> Connection:
+            connection = Connection("localhost")
+            connection.socketfile = str(path)
+            return connection
+
+        self._path, self._patience = path, _PATIENCE_S
+        transport = SupervisorTransport(None, None, f"unix://{path}")
+        transport._get_connection = connect  # it has no timeout of its own
+        self._proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+
+    def _call(self, method: str, *args: Any, patience: float = _PATIENCE_S) -> Any:
+        """Call `supervisor.<method>`, and wait so many seconds for the answer.
 
         Raises:
             SupervisorUnreachable: nobody answers.
             ActorError: supervisord refused; the text is its own.
         """
+        self._patience = patience
         try:
             with self._proxy as proxy:  # a connection a call: supervisord closes idle ones at its leisure
                 return getattr(proxy.supervisor, method)(*args)
@@ -53,7 +68,11 @@ class Supervisor:
     def restart(self, stage: str) -> None:
         """Stop a stage if it runs, and start it; returns when it has been started."""
         if self.processes().get(stage, {}).get("statename") in ("RUNNING", "STARTING"):
-            self._call("stopProcess", stage)
+            self._call("stopProcess", stage, patience=_STOP_PATIENCE_S)
+        self.start(stage)
+
+    def start(self, stage: str) -> None:
+        """Start a stage that has ended; returns at once."""
         self._call("startProcess", stage, False)
 
     def park(self, stage: str) -> None:

@@ -12,10 +12,19 @@ from sottovoce.actors.detector import Detector
 from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.segmenter import Action, Closed, Onset, Pause, Resumed
 from sottovoce.models.runtime import check_onnxruntime
-from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns
-from sottovoce.protocol.messages import SegmentClosed, SegmentsDrained, SpeechOnset, SpeechPause, SpeechResumed
+from sottovoce.protocol.bus import BATCH, REST_S
+from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns, suspended_ns
+from sottovoce.protocol.messages import (
+    MAX_BYTES,
+    SegmentClosed,
+    SegmentsDrained,
+    SpeechOnset,
+    SpeechPause,
+    SpeechResumed,
+)
+from sottovoce.protocol.reopen import Reopener
 from sottovoce.protocol.rows import Recording
-from sottovoce.shm import Frame, RingMissing, RingReader
+from sottovoce.shm import FRAME_SAMPLES, Frame, RingCorrupt, RingMissing, RingReader, RingStale
 
 _FRAMES_A_TURN = 64  # some 10 ms of work between two heartbeats while it catches up
 
@@ -25,7 +34,7 @@ class Vad(Actor):
 
     name = "vad"
     hears = ("capture.", "state.pipeline")
-    counts: ClassVar[tuple[str, ...]] = ("frames", "position", "lost_samples", "segments")
+    counts: ClassVar[tuple[str, ...]] = ("frames", "position", "lost_samples", "bad_frames", "segments")
     times: ClassVar[tuple[str, ...]] = ("frame_us", "lag_us")
 
     def setup(self) -> None:
@@ -37,10 +46,13 @@ class Vad(Actor):
         self.recording: Recording | None = None
         self.begun = (0, 0)  # (generation, stream) that the detector is in
         self.more = False
+        self.bad = 0  # frames that this reader found damaged
         self.doorbell: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
         self.doorbell.set(zmq.RCVHWM, 16)
+        self.doorbell.set(zmq.MAXMSGSIZE, MAX_BYTES)
         self.doorbell.set(zmq.RECONNECT_IVL, 20)
         self.doorbell.set(zmq.SUBSCRIBE, b"")
+        self.reopener = Reopener(self.doorbell)
         self.doorbell.connect(self.paths.doorbell)
         self.poller.register(self.doorbell, zmq.POLLIN)
         self.frame_us = self.page.histogram("frame_us")
@@ -52,8 +64,7 @@ class Vad(Actor):
 
     def work(self) -> None:
         """Look at the frames that have come."""
-        while self.doorbell.poll(0):
-            self.doorbell.recv_multipart()
+        self._answer_doorbell()
         if self.journal.changed() or self.recording is not None:
             self.recording = self.journal.undrained()
         self.more = False
@@ -62,6 +73,16 @@ class Vad(Actor):
         recording, reader = self.recording, self.reader
         assert reader is not None  # noqa: S101 - _attach returned True
         self._begin(recording, reader)
+        try:
+            self._read(recording, reader)
+            self._tell_bad(reader)
+        except RingCorrupt as error:  # found again from the journalled position, once capture has mended it
+            self.log.warning("ring", error=str(error))
+            reader.close()
+            self.reader = None
+
+    def _read(self, recording: Recording, reader: RingReader) -> None:
+        """Look at the next frames, a turn's worth."""
         for _ in range(_FRAMES_A_TURN):
             if recording.end is not None and self.detector.position >= recording.end:
                 self._drain(recording)
@@ -74,6 +95,15 @@ class Vad(Actor):
             self._look(recording, reader, frame)
         self.more = True
 
+    def _answer_doorbell(self) -> None:
+        self.reopener.turn()
+        for _ in range(BATCH):
+            try:
+                self.doorbell.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+        time.sleep(REST_S)  # somebody floods it; see `protocol.bus`
+
     def _attach(self, recording: Recording) -> bool:
         """Have a reader on the ring that `recording` is in; False while there is none."""
         if self.reader is not None and self.reader.stream == recording.stream and not self.reader.stale():
@@ -83,7 +113,7 @@ class Vad(Actor):
             self.reader = None
         try:
             reader = RingReader.attach(self.paths.ring)
-        except RingMissing:
+        except (RingMissing, RingStale, RingCorrupt):  # capture mends or replaces it
             return False
         if reader.stream != recording.stream:
             reader.close()
@@ -91,7 +121,7 @@ class Vad(Actor):
                 self.notice("warning", "ring", "a recording's audio is gone: its ring was replaced")
                 self._finish(recording)
             return False
-        self.reader, self.begun = reader, (0, 0)
+        self.reader, self.begun, self.bad = reader, (0, 0), 0
         return True
 
     def _begin(self, recording: Recording, reader: RingReader) -> None:
@@ -104,6 +134,14 @@ class Vad(Actor):
         floor = recording.first if recording.floor is None else recording.floor
         reader.seek(position)
         self.detector.restart(position, floor)
+
+    def _tell_bad(self, reader: RingReader) -> None:
+        bad = reader.statistics().bad
+        if bad > self.bad:
+            self.page.add("bad_frames", bad - self.bad)
+            lost_s = (bad - self.bad) * FRAME_SAMPLES / SAMPLE_RATE
+            self.notice("warning", "ring", f"{lost_s:.2f} s of audio were damaged in the ring, and are left out")
+        self.bad = bad
 
     def _look(self, recording: Recording, reader: RingReader, frame: Frame) -> None:
         began = time.perf_counter_ns()
@@ -125,28 +163,31 @@ class Vad(Actor):
         elif isinstance(action, Resumed):
             self.publish(SpeechResumed(stream=stream, first=action.first))
         elif isinstance(action, Closed):
-            self._close(recording, stream, frame, action)
+            self._close(recording, reader, frame, action)
             if action.reason == "length":
                 reader.seek(action.position)
         else:
             self.journal.vad_moved(recording.generation, position=action.position, floor=action.floor)
 
-    def _close(self, recording: Recording, stream: int, frame: Frame, segment: Closed) -> None:
+    def _close(self, recording: Recording, reader: RingReader, frame: Frame, segment: Closed) -> None:
         """Journal the segment, then tell."""
-        since_ns = (frame.sample_index + len(frame.samples) - segment.speech_end) * 10**9 // SAMPLE_RATE
-        spoken_ns = frame.capture_ns - since_ns
+        # Not counted back from `frame`: the machine may have slept since, or samples may be missing.
+        last = reader.frame(segment.speech_end - 1) or frame
+        since_ns = (last.end - segment.speech_end) * 10**9 // SAMPLE_RATE
+        spoken_ns = last.capture_ns - since_ns
         failpoint("vad.before_segment")
         new = self.journal.segmented(
-            generation=recording.generation, stream=stream, first=segment.first, end=segment.end,
+            generation=recording.generation, stream=reader.stream, first=segment.first, end=segment.end,
             speech_end=segment.speech_end, position=segment.position, spoken_ns=spoken_ns,
-            wall_ns=time.time_ns() - (now_ns() - spoken_ns),
+            wall_ns=time.time_ns() - (now_ns() - spoken_ns) - (suspended_ns() - last.asleep_ns),
+            asleep_ns=last.asleep_ns,  # of now it would make what was said before a suspend look fresh
         )  # fmt: skip
         failpoint("vad.after_segment")
         if new:
             self.page.add("segments")
             self.publish(
                 SegmentClosed(
-                    stream=stream, first=segment.first, end=segment.end, speech_end=segment.speech_end,
+                    stream=reader.stream, first=segment.first, end=segment.end, speech_end=segment.speech_end,
                     reason=segment.reason,
                 )
             )  # fmt: skip
@@ -161,7 +202,7 @@ class Vad(Actor):
             self.reader.seek(action.position - 1)
             last = self.reader.read()
             if last is not None:
-                self._close(recording, self.reader.stream, last, action)
+                self._close(recording, self.reader, last, action)
         self.page.set("lost_samples", self.reader.statistics().lost_samples)
         self._finish(recording)
 
@@ -176,6 +217,7 @@ class Vad(Actor):
 
     def teardown(self) -> None:
         """Let the ring go."""
+        self.reopener.close()
         self.doorbell.close()
         if self.reader is not None:
             self.reader.close()

@@ -6,7 +6,10 @@ dies a second after its start. The warden watches the turn counters of all stage
 - no turn within the limit of what the stage says it is doing (loading, busy in a native call, ready): its stacks are
   asked for, then it is killed, and supervisord brings it back. Who loads or decodes is given more time, unless the
   kernel says that it is stopped, when it does neither;
-- more than `restarts` deaths within `window`: the stage is parked and the person is told.
+- more than `restarts` deaths within `window`: the recogniser gets its fallback model, any other stage, or a recogniser
+  that has it already, is parked. The person is told what goes on without it;
+- more memory than it may: it is asked to end between two utterances, and started again (`actors.memory`);
+- an orderly end that supervisord did not ask for: it is started again. So nothing has to be remembered of who asked.
 
 When a stage dies, supervisord may sleep up to a second before it looks; the warden hears of the death at once through a
 pidfd and wakes it.
@@ -22,17 +25,35 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import zmq
 
 from sottovoce.actors.base import STATES, Actor, run
-from sottovoce.actors.exceptions import EXIT_UNMENDABLE, ActorError
+from sottovoce.actors.exceptions import EXIT_OK, EXIT_UNMENDABLE, ActorError
+from sottovoce.actors.fallback import STAGE as FINAL
+from sottovoce.actors.fallback import Fallback
+from sottovoce.actors.memory import Excess, Quiet, Scales
+from sottovoce.actors.parent import Parent
 from sottovoce.actors.process import STACKS_SIGNAL, frozen
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.protocol.bus import STAGES
+from sottovoce.protocol.exceptions import JournalUnavailable
+from sottovoce.protocol.messages import Event
 from sottovoce.shm import CountersView, ShmError
 
-_FATAL = ("FATAL", "EXITED")
+WITHOUT = {
+    "conductor": "what is being said is still typed, but no recording can be begun or ended",
+    "capture": "nothing can be recorded; what was said before is still typed",
+    "vad": "what is said stays in the audio ring ([capture] ring_seconds), is found when the stage is back, and typed "
+    "within [inject] deliver_within",
+    "stt-draft": "everything is typed as before, only nothing is shown while one speaks",
+    "stt-final": "what is said stays in the audio ring ([capture] ring_seconds), is decoded when the stage is back, "
+    "and typed within [inject] deliver_within",
+    "transform": "what is said waits in the journal, and is typed if the stage is back within [inject] deliver_within",
+    "inject": "what is said waits in the journal, and is typed if the stage is back within [inject] deliver_within",
+}
+"""What goes on while a stage is parked."""
 
 
 @dataclass
@@ -48,44 +69,67 @@ class Watched:
     deaths: deque[float] = field(default_factory=deque)
     dumping: bool = False
     told: str = ""
+    seen_at: float = 0.0
+    """When the process was first seen, for those that have no page yet."""
+    excess: Excess | None = None
+    """It is to be replaced in a quiet moment."""
+    ending: int = 0
+    """The process that was asked to end; 0 for none."""
 
 
 class Warden(Actor):
     """Watches all stages but itself, which the conductor does (`actors.counterpart`)."""
 
     name = "warden"
-    counts = ("kills", "parked")
+    hears = ("speech.", "segment.")
+    counts = ("kills", "parked", "renewed")
+    watching = False
 
     def setup(self) -> None:
         """Begin to watch."""
         self.supervisor = Supervisor(self.paths.supervisor_socket)
+        self.parent = Parent(patience=self.config.warden.stalled_after)
         self.watched = {name: Watched() for name in STAGES if name != self.name}
         self.checked = 0.0
+        config = self.config.warden
+        self.scales = Scales(growth=config.growth, limits=config.memory, every=config.memory_every)
+        self.quiet = Quiet(self.journal, max_segment=self.config.vad.max_segment)
+        self.fallback = Fallback(self.paths, self.config.stt.final)
+        self.watching = True
+
+    def hear(self, event: Event) -> None:
+        """Follow who speaks."""
+        self.quiet.hear(event)
+
+    def endure(self, error: JournalUnavailable) -> bool:
+        """Wait for no journal while there are stages to watch: it only tells whether the moment is quiet."""
+        return not self.watching and super().endure(error)
 
     def work(self) -> None:
-        """Look at every stage once."""
+        """Look at supervisord and every stage once."""
+        if (stopped := self.parent.look()) is not None:
+            self.notice("warning", "stalled", stopped)
         for stage, watched in self.watched.items():
             self._attach(stage, watched)
             if watched.view is not None:
                 self._watch(stage, watched, watched.view)
+        self._weigh()
         # Asking costs supervisord and this process a millisecond each, so only while somebody is missing.
-        if any(watched.view is None for watched in self.watched.values()) and time.monotonic() - self.checked >= 1.0:
+        missing = any(watched.view is None for watched in self.watched.values())
+        if missing and not self.parent.stopped and time.monotonic() - self.checked >= 1.0:
             self.checked = time.monotonic()
             self._ask()
 
     def _attach(self, stage: str, watched: Watched) -> None:
         """Follow the process that has the stage's name now."""
-        view = watched.view
-        if view is not None:
-            dead = watched.pidfd is None or bool(select.select([watched.pidfd], (), (), 0)[0])
-            if not dead and not view.stale():
+        if watched.view is not None:
+            # Not `stale`: who ends in order takes its page away before it is gone.
+            if watched.pidfd is not None and not select.select([watched.pidfd], (), (), 0)[0]:
                 return
             self._detach(watched)
-            if dead:
-                watched.pid = 0
-                self._death(stage, watched)
-            view.close()
-            watched.view = None
+            watched.view.close()
+            watched.view, dead, watched.pid = None, watched.pid, 0
+            self._death(stage, watched, dead)
         with contextlib.suppress(ShmError):
             view = CountersView.attach(self.paths.counters(stage))
             if not view.alive:  # a page that a killed process left behind
@@ -100,8 +144,10 @@ class Warden(Actor):
     def _know(self, stage: str, watched: Watched, pid: int) -> None:
         """Take note of a stage's process; another than before means a death that went by unseen."""
         before, watched.pid = watched.pid, pid
-        if before not in (0, pid):
-            self._death(stage, watched)
+        if before != pid:
+            watched.seen_at = time.monotonic()
+            if before:
+                self._death(stage, watched, before)
 
     def _detach(self, watched: Watched) -> None:
         if watched.pidfd is not None:
@@ -109,30 +155,44 @@ class Warden(Actor):
             os.close(watched.pidfd)
             watched.pidfd = None
 
-    def _death(self, stage: str, watched: Watched) -> None:
-        now = time.monotonic()
-        watched.deaths.append(now)
-        while watched.deaths[0] < now - self.config.warden.window:
-            watched.deaths.popleft()
-        if len(watched.deaths) > self.config.warden.restarts:
-            watched.deaths.clear()
-            self.page.add("parked")
-            self._tell(
-                stage, watched,
-                f"{stage} died more than {self.config.warden.restarts} times in {self.config.warden.window:g} s and is "
-                f"parked; see `sottovoce logs {stage}`, mend the cause, then: sottovoce restart {stage}",
-            )  # fmt: skip
-            self._supervise(lambda: self.supervisor.park(stage))
-        else:
+    def _death(self, stage: str, watched: Watched, pid: int) -> None:
+        asked, watched.ending, watched.excess = watched.ending, 0, None
+        self.checked = 0.0
+        if asked != pid:
+            now = time.monotonic()
+            watched.deaths.append(now)
+            while watched.deaths[0] < now - self.config.warden.window:
+                watched.deaths.popleft()
+            if len(watched.deaths) > self.config.warden.restarts:
+                watched.deaths.clear()
+                self._give_up(stage, watched)
+                return
+        self._supervise(self.supervisor.wake)
+
+    def _give_up(self, stage: str, watched: Watched) -> None:
+        """A stage has used up its restarts: give it another model, if there is one, or park it."""
+        died = f"died more than {self.config.warden.restarts} times in {self.config.warden.window:g} s"
+        why = ""
+        if stage == FINAL and not (why := self.fallback.refusal()):
+            self.notice("warning", "fallback", self.fallback.take(f"with which {stage} {died}"))
+            if watched.pid:  # it was started while nobody looked, with the model that it dies of
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(watched.pid, signal.SIGKILL)
             self._supervise(self.supervisor.wake)
+            return
+        self.page.add("parked")
+        self._tell(stage, watched, f"{stage} {died} and is parked{f' ({why})' if why else ''}")
+        self._supervise(partial(self.supervisor.park, stage))
 
     def _watch(self, stage: str, watched: Watched, view: CountersView) -> None:
-        now, counters = time.monotonic(), view.counters()
+        now, counters = time.monotonic(), self._counters(watched, view)
         if counters["turns"] != watched.turns:
             watched.turns, watched.moved_at, watched.dumping, watched.told = counters["turns"], now, False, ""
+            if counters["turns"] and (impossible := self.scales.first(stage, view.pid)):
+                self.notice("warning", "memory", impossible)
             return
         config = self.config.warden
-        state = STATES[counters["state"]]
+        state = STATES[counters["state"]] if 0 <= counters["state"] < len(STATES) else "ready"
         limit = {"loading": config.loading_limit, "busy": config.busy_limit}.get(state, config.stalled_after)
         still = now - watched.moved_at
         if still < min(limit, config.stalled_after) or (still < limit and not frozen(view.pid)):
@@ -147,6 +207,29 @@ class Warden(Actor):
         self._signal(view, signal.SIGKILL)
         watched.moved_at = now
 
+    def _counters(self, watched: Watched, view: CountersView) -> dict[str, int]:
+        """Read a page, which a living stage mends in each turn (`actors.health`): a damaged one is no progress."""
+        try:
+            view.follow()
+            return view.counters()
+        except ShmError:
+            return {"turns": watched.turns, "state": STATES.index("ready")}
+
+    def _weigh(self) -> None:
+        """Find out who has grown too much, and replace it once nobody would notice."""
+        if (excess := self.scales.weigh()) is not None and (watched := self.watched[excess.stage]).pid == excess.pid:
+            if watched.excess is None:
+                self.log.info("memory", of=excess.stage, pss=str(excess))
+            watched.excess = excess
+        for stage, watched in self.watched.items():
+            if watched.excess is None or watched.ending or watched.view is None:
+                continue
+            if self.quiet.now(stage):
+                watched.ending = watched.pid
+                self.page.add("renewed")
+                self.notice("warning", "memory", f"{stage} had grown to {watched.excess}, and is restarted in a pause")
+                self._signal(watched.view, signal.SIGTERM)
+
     def _signal(self, view: CountersView, number: signal.Signals) -> None:
         """Signal the very process that owns the page: a pidfd cannot hit a stranger who got its number."""
         with contextlib.suppress(ProcessLookupError):
@@ -158,39 +241,50 @@ class Warden(Actor):
                 os.close(pidfd)
 
     def _ask(self) -> None:
-        """Find the stages that die before they have a page, and those that supervisord has given up."""
+        """Find the stages that die before they have a page, and those that supervisord does not start by itself."""
         try:
             processes = self.supervisor.processes()
         except ActorError:
             return  # run by hand, or supervisord is just going
         for stage, watched in self.watched.items():
             info = processes.get(stage)
-            if info is not None and info["pid"] and watched.view is None:
-                self._know(stage, watched, info["pid"])
-                self._thaw(stage, watched, info["pid"])
-            if info is None or info["statename"] not in _FATAL or info["exitstatus"] not in (EXIT_UNMENDABLE, 1):
+            if info is None:
                 continue
-            self._tell(
-                stage, watched,
-                f"{stage} cannot start; see `sottovoce logs {stage}`, mend the cause, then: sottovoce restart {stage}",
-            )  # fmt: skip
+            if info["pid"] and watched.view is None:
+                self._know(stage, watched, info["pid"])
+                self._starting(stage, watched, info["pid"])
+            elif info["statename"] == "EXITED" and info["exitstatus"] == EXIT_OK:
+                self._supervise(partial(self.supervisor.start, stage))
+            elif (info["statename"], info["exitstatus"]) == ("EXITED", EXIT_UNMENDABLE) or info["statename"] == "FATAL":
+                self._tell(stage, watched, f"{stage} cannot start")
 
-    def _thaw(self, stage: str, watched: Watched, pid: int) -> None:
-        """Kill a process that was stopped before it had a page, and is so when it is looked at a second time."""
+    def _starting(self, stage: str, watched: Watched, pid: int) -> None:
+        """Kill a process that has no page yet and is stopped, when it is looked at a second time, or takes too long."""
         if not frozen(pid):
             watched.dumping = False
+            if time.monotonic() - watched.seen_at < self.config.warden.starting_limit:
+                return
+            what = f"hung for {self.config.warden.starting_limit:g} s while it started"
         elif not watched.dumping:
             watched.dumping = True
+            return
         else:
-            self.page.add("kills")
-            self.notice("warning", "stalled", f"{stage} was stopped while it started and is replaced")
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # supervisord's own child, which it has not reaped
+            what = "was stopped while it started"
+        self.page.add("kills")
+        self.notice("warning", "stalled", f"{stage} {what} and is replaced")
+        watched.seen_at = time.monotonic()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)  # supervisord's own child, which it has not reaped
 
-    def _tell(self, stage: str, watched: Watched, text: str) -> None:
-        if watched.told != text:
-            watched.told = text
-            self.notice("error", f"parked.{stage}", text)
+    def _tell(self, stage: str, watched: Watched, what: str) -> None:
+        """Tell the person once that a stage is gone, what goes on without it, and what to do."""
+        if watched.told != what:
+            watched.told = what
+            self.notice(
+                "error", f"parked.{stage}",
+                f"{what}: {WITHOUT[stage]}; see `sottovoce logs {stage}`, mend the cause, then: "
+                f"sottovoce restart {stage}",
+            )  # fmt: skip
 
     def _supervise(self, call: Callable[[], None]) -> None:
         try:

@@ -176,7 +176,7 @@ def read(path: Path) -> dict[str, Entry]:
     """
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise CatalogueInvalid(f"{path}: {error}") from error
     if unknown := tree.keys() - {"models"}:
         raise CatalogueInvalid(f"{path}: {min(unknown)}: not a key of a catalogue; entries are tables [models.NAME]")

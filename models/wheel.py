@@ -7,7 +7,10 @@ is opened as the zip file it is and thrown away.
 
 from __future__ import annotations
 
+import errno
+import lzma
 import re
+import struct
 import subprocess
 import sys
 import zipfile
@@ -107,5 +110,14 @@ def extract(wheel: Path, members: Sequence[tuple[str, Path, int]]) -> None:
                         left -= len(chunk)
     except KeyError as error:
         raise DownloadFailed(f"{wheel.name}: {error.args[0]}; is the catalogue's version right?") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # a full disk is told by our caller
+            raise
+        # bz2 on bytes that are none of its own, and a seek to before the start of the file
+        raise DownloadFailed(f"{wheel.name}: damaged archive ({error}); pull again") from error
+    # What else a damaged archive makes of zipfile: names and dates that cannot be, tables cut short, numbers beyond a
+    # C long, and (RuntimeError) encryption and methods that it does not know.
+    except (
+        zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError, OverflowError
+    ) as error:  # fmt: skip
         raise DownloadFailed(f"{wheel.name}: damaged archive ({error}); pull again") from error

@@ -126,10 +126,14 @@ def status(as_json: JsonFlag = False) -> None:
 @app.command()
 def restart(stage: Annotated[str, typer.Argument(help="A stage, as `status` names it.")]) -> None:
     """Stop one stage and start it again."""
+    from sottovoce.actors import fallback
     from sottovoce.actors.supervisor import Supervisor
     from sottovoce.protocol.paths import Paths
 
-    Supervisor(Paths.from_environment().supervisor_socket).restart(stage)
+    paths = Paths.from_environment()
+    if stage == fallback.STAGE:
+        fallback.forget(paths)
+    Supervisor(paths.supervisor_socket).restart(stage)
     print(f"{stage} restarted")
 
 
@@ -321,18 +325,51 @@ def bench_chaos(
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 1,
     audio: Annotated[list[Path] | None, typer.Option(help="Recordings to play, or folders of them.")] = None,
     pace: Annotated[float, typer.Option(min=0, help="Times real time; 0 for as fast as it goes.")] = 1.0,
+    loss: Annotated[
+        float, typer.Option(min=0, max=0.33, help="Share of messages that is lost; another is doubled, another late.")
+    ] = 0.1,
+    supervisord: Annotated[float, typer.Option(min=0, max=1, help="Share of the strikes at supervisord.")] = 0.03,
+    keep: Annotated[bool, typer.Option(help="Keep the service's directories if anything went wrong.")] = True,
     as_json: JsonFlag = False,
 ) -> None:
-    """Kill and freeze stages of a private service in mid-speech: what was lost, what came twice, how long it took."""
+    """Kill and freeze a private service's processes in mid-speech: what was lost, what came twice, how long it took."""
     from sottovoce.ops import bench_chaos as bench
 
     report = bench.run(
-        kills=kills, seconds=seconds or 3.0 * kills, seed=seed, audio=audio or (), pace=pace,
+        kills=kills, seconds=seconds or 3.0 * kills, seed=seed, audio=audio or (), pace=pace, loss=loss,
+        supervisord=supervisord, keep=keep,
         tell=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
     if as_json:
         print_json(report)
     else:
         print(bench.render(report))
-    if any(report[name] for name in bench.ZERO):
+    if bench.failed(report):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@bench_app.command("soak")
+def bench_soak(
+    *,
+    hours: Annotated[float, typer.Option(min=0.01, help="Of the day that is simulated.")] = 1.0,
+    speed: Annotated[float, typer.Option(min=1, max=1000, help="Times real time.")] = 36.0,
+    seed: Annotated[int, typer.Option(help="Of the day.")] = 1,
+    every: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds between samples; by default 400 in all.")
+    ] = None,
+    audio: Annotated[list[Path] | None, typer.Option(help="Recordings of speech, or folders of them.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Live through a day of speech and silence at many times its pace: what grows, and whether anything is lost."""
+    from sottovoce.ops import bench_soak as bench
+
+    report = bench.run(
+        hours=hours, speed=speed, seed=seed, every=every, audio=audio or (),
+        tell=lambda line: print(line, file=sys.stderr),
+    )  # fmt: skip
+    if as_json:
+        print_json(report)
+    else:
+        print(bench.render(report))
+    if report["failed"]:
         raise typer.Exit(EXIT_FAILED)

@@ -16,6 +16,8 @@ _CODES = {
     "ModelError": EXIT_CONFIGURATION,
     "RulesError": EXIT_CONFIGURATION,
     "AudioFileError": EXIT_BAD_INPUT,
+    "ShmInsecure": EXIT_CONFIGURATION,
+    "ShmNotTmpfs": EXIT_CONFIGURATION,
     "OpsError": EXIT_FAILED,
     "ProtocolError": EXIT_FAILED,
     "ShmError": EXIT_FAILED,
@@ -32,7 +34,11 @@ class ServiceError(OpsError):
 
 
 class AlreadyRunning(OpsError):
-    """A service runs in this runtime directory."""
+    """A service runs in this runtime directory, or with this state directory."""
+
+
+class NotEnough(ServiceError):
+    """The machine, or what it allows this user, is too small: memory, disk, open files; the text says how much."""
 
 
 def exit_code(error: Exception) -> int | None:

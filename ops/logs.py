@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sottovoce.actors.log import read
 from sottovoce.ops.exceptions import OpsError
+from sottovoce.protocol.clocks import boot_id
 
-_HEAD = ("timestamp", "stage", "level", "event", "pid")
+_HEAD = ("timestamp", "stage", "level", "event", "pid", "boot", "boot_s")
 
 
 def last_lines(directory: Path, stage: str, count: int, *, as_json: bool) -> Iterator[str]:
@@ -42,8 +43,12 @@ def _tail(file: Path, count: int) -> list[str]:
     return file.read_text("utf-8", errors="replace").splitlines()[-count:]
 
 
-def _time(line: str) -> str:
-    return str(read(line.encode()).get("timestamp", ""))
+def _time(line: str) -> tuple[bool, float, str]:
+    """Return what orders lines: of this boot, the clock that cannot be set; of others, which came before, the wall."""
+    event = read(line.encode())
+    this_boot = event.get("boot") == boot_id()[:8]
+    since = event.get("boot_s")
+    return this_boot, since if this_boot and isinstance(since, int | float) else 0.0, str(event.get("timestamp", ""))
 
 
 def _readable(line: str) -> str:

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import shutil
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from sottovoce.protocol.paths import Paths
 _TMPFS = "/dev/shm"  # noqa: S108 - mkdtemp makes it private
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PrivateService:
     """A running service that types into a file."""
 
@@ -27,6 +29,33 @@ class PrivateService:
     typed: Path
     """What it types into."""
     ready_s: float
+    process: subprocess.Popen[bytes] | None = None
+    """Its supervisord; None where somebody else started it."""
+    keep: bool = False
+    """Whether its directories are left where they are in the end, to be looked at."""
+
+    def up(self) -> None:
+        """Start it once more, after its supervisord was killed.
+
+        Raises:
+            ServiceError: as of `service.start`; it may be tried again.
+        """
+        if self.process is not None:
+            self.process.wait(STOP_WAIT_S)
+        self.process, self.ready_s = service.start(self.paths, detach=False)
+
+    def down(self) -> None:
+        """End it, if it runs.
+
+        Raises:
+            ServiceError: it does not end.
+        """
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)  # stopped, it could not end
+        if not service.stop(self.paths):
+            service.sweep(self.paths)
+        if self.process is not None:
+            self.process.wait(STOP_WAIT_S)
 
     def text(self) -> str:
         """Return what it has typed so far."""
@@ -48,6 +77,7 @@ def private_service(
         ServiceError: it did not start, did not end, or left something behind.
     """
     directory = Path(tempfile.mkdtemp(prefix="sottovoce-", dir=root or os.environ.get("XDG_RUNTIME_DIR") or _TMPFS))
+    running = None
     try:
         paths = Paths(directory / "run", directory / "state", directory / "config.toml").ensure()
         typed = directory / "typed.txt"
@@ -55,15 +85,16 @@ def private_service(
             f"[inject]\nbackends = {json.dumps(backends)}\nfile = {json.dumps(str(typed))}\n{config}"
         )
         process, ready_s = service.start(paths, detach=False)
+        running = PrivateService(paths, typed, ready_s, process)
         try:
-            yield PrivateService(paths, typed, ready_s)
+            yield running
         finally:
-            service.stop(paths)
-            process.wait(STOP_WAIT_S)
+            running.down()
         if left := leftovers(paths):
             raise ServiceError(f"the service left behind: {', '.join(left)}")
     finally:
-        shutil.rmtree(directory)
+        if running is None or not running.keep:
+            shutil.rmtree(directory)
 
 
 def leftovers(paths: Paths) -> list[str]:

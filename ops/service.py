@@ -10,15 +10,20 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+from sottovoce.actors import fallback
 from sottovoce.actors.exceptions import ActorError
-from sottovoce.actors.process import end_with_parent
+from sottovoce.actors.process import end_with_parent, frozen
 from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
 from sottovoce.models import Store
 from sottovoce.models.runtime import check_onnxruntime
+from sottovoce.ops import preflight
 from sottovoce.ops.exceptions import AlreadyRunning, ServiceError
+from sottovoce.ops.preflight import StateLock
 from sottovoce.ops.supervision import STOP_WAIT_S, generate, stages
 from sottovoce.protocol.bus import Subscriber
+from sottovoce.protocol.clocks import boot_id
 from sottovoce.protocol.config import Config, load_config
 from sottovoce.protocol.control import request
 from sottovoce.protocol.database import set_aside_damaged
@@ -59,10 +64,12 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
         ready_limit: seconds to wait for the stages.
 
     Raises:
-        AlreadyRunning: one runs there.
+        AlreadyRunning: one runs there, or works with the same state directory.
+        NotEnough: there is no room for it, or too few files may be open.
         ServiceError: a stage did not come up; the message says which and why. Nothing is left running.
         ConfigError, PathError, RuntimeConflict: as the names say, before anything is started.
     """
+    preflight.raise_descriptor_limit()
     paths.ensure()
     config = load_config(paths.config)
     check_onnxruntime()
@@ -72,10 +79,15 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
         lock = NameLock(paths.lock("service"))  # two `up` at once: one starts, one is told
     except EndpointBusy as error:
         raise AlreadyRunning(f"another `sottovoce up` is at work in {paths.runtime}") from error
+    state: StateLock | None = None
     try:
         if (pid := running(paths)) is not None:
             raise AlreadyRunning(f"the service runs already (supervisord is process {pid}); see `sottovoce status`")
+        preflight.require_writable(paths)
+        state = StateLock(paths)
+        preflight.require_room(paths, config)
         _check_journal(paths, config)
+        fallback.forget(paths)
         paths.supervisor_config.touch(mode=0o600)
         paths.supervisor_config.write_text(generate(paths, config))
         subscriber = Subscriber(paths, ("state.stage", "notice"))
@@ -83,9 +95,11 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(paths.supervisor_config)],
             stdin=subprocess.DEVNULL,
-            stdout=None if not detach else subprocess.DEVNULL,
+            # It prints its own troubles, too; only the back end needs it.
+            stdout=None if "stdout" in config.inject.backends else subprocess.DEVNULL,
             stderr=subprocess.DEVNULL if detach else None,
             umask=0o077,
+            pass_fds=[state.fd],
             start_new_session=True,  # Ctrl-C reaches `up` alone, which then ends the service in order
             preexec_fn=None if detach else partial(end_with_parent, signal.SIGTERM, os.getpid()),  # noqa: PLW1509 - as in tool.py
         )
@@ -100,6 +114,8 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
             subscriber.close()
         return process, time.monotonic() - began
     finally:
+        if state is not None:
+            state.close()
         lock.release()
 
 
@@ -112,7 +128,30 @@ def _check_journal(paths: Paths, config: Config) -> None:
     path = paths.journal(keep=config.history.keep)
     if (aside := set_aside_damaged(path)) is not None:
         print(f"the journal was damaged and is kept as {aside}; a new one is begun", file=sys.stderr)
-    Journal(path, keep=config.history.keep).close()
+    journal = Journal(path, keep=config.history.keep)
+    try:
+        journal.touch()  # a full disk is told now, not in mid-sentence
+        _tell_other_boot(journal)
+    finally:
+        journal.close()
+
+
+def _tell_other_boot(journal: Journal) -> None:
+    """Say what the machine's last boot left unfinished, and what becomes of it."""
+    texts = sum(row.boot != boot_id() for row in journal.newest("transcribed", "transformed", "intent"))
+    lost = sum(row.boot != boot_id() for row in journal.newest("segmented"))
+    cut = sum(recording.boot != boot_id() and not recording.drained for recording in journal.open_recordings())
+    if texts:
+        print(
+            f"{texts} utterances of another boot are not typed any more, but offered: sottovoce history list",
+            file=sys.stderr,
+        )
+    if lost or cut:
+        print(
+            f"the machine was restarted in the midst of a recording: the audio of {lost} utterances, and of what was "
+            "said last, was in memory and is gone",
+            file=sys.stderr,
+        )
 
 
 def _wait_ready(
@@ -134,16 +173,26 @@ def _wait_ready(
             body = event.body
             if isinstance(body, StageState) and body.state == "ready":
                 waiting.discard(body.stage)
-            elif isinstance(body, Notice) and body.level == "error" and body.code == "unmendable":
+            elif isinstance(body, Notice) and body.code == "fallback":
+                print(f"{body.stage}: {body.text}", file=sys.stderr)
+            elif isinstance(body, Notice) and body.level == "error" and body.code in ("unmendable", "full"):
                 raise ServiceError(f"{body.stage}: {body.text}")
 
 
 def running(paths: Paths) -> int | None:
-    """Return the process id of the supervisord that answers in this runtime directory, or None."""
+    """Return the process id of the supervisord that answers in this runtime directory, or None.
+
+    Raises:
+        ServiceError: there is one, and it is stopped: it can neither answer nor end.
+    """
     try:
-        return int((paths.runtime / "supervisord.pid").read_text()) if _wake(paths) else None
-    except (FileNotFoundError, ValueError):
+        pid = int((paths.runtime / "supervisord.pid").read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
+    if os.fsencode(paths.supervisor_config) in command.split(b"\0") and frozen(pid):
+        raise ServiceError(f"supervisord (process {pid}) is stopped; let it go on with: kill -CONT {pid}")
+    return pid if _wake(paths) else None
 
 
 def _wake(paths: Paths) -> bool:

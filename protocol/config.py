@@ -13,10 +13,13 @@ import msgspec
 
 from sottovoce.protocol.exceptions import ConfigError
 
+Stage = Literal["conductor", "capture", "vad", "stt-draft", "stt-final", "transform", "inject"]
+"""What the warden watches."""
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
 Short = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
 Probability = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Threads = Annotated[int, msgspec.Meta(ge=1, le=64)]
+Megabytes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Keep = Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]{0,3}d|session|none)\Z")]
 
 
@@ -62,6 +65,8 @@ class FinalConfig(_Section, frozen=True):
     threads: Threads = 1
     context: Annotated[float, msgspec.Meta(ge=0.0, le=30.0)] = 10.0
     """A segment is decoded together with what was said in so many seconds before its end; 0 decodes it alone."""
+    fallback: str = "moonshine-tiny-en"
+    """The model that takes over where `model` cannot be loaded or keeps killing its process; "" for none."""
 
 
 class DraftConfig(_Section, frozen=True):
@@ -119,9 +124,17 @@ class WardenConfig(_Section, frozen=True):
     """The same while it loads a model."""
     busy_limit: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 60.0
     """The same while it is in one long native call: a decode, a delivery."""
+    starting_limit: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 30.0
+    """The same before its loop exists, while it imports what it needs: 0.2 s from a warm cache."""
     restarts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
-    """So many deaths within `window` park the stage."""
+    """More deaths than this within `window` park the stage."""
     window: Seconds = 30.0
+    growth: Megabytes = 500
+    """A stage that needs so many MB more than when it was first ready is restarted between two utterances."""
+    memory: dict[Stage, Megabytes] = {}
+    """`[warden.memory]`: the same for so many MB in all, by stage, e.g. `stt-final = 1500`."""
+    memory_every: Annotated[float, msgspec.Meta(ge=0.1, le=3600.0)] = 5.0
+    """Every so often the memory of one stage is measured, of each in turn."""
 
 
 class LogConfig(_Section, frozen=True):

@@ -33,3 +33,11 @@ class ControlError(ProtocolError):
 
 class JournalError(ProtocolError):
     """The journal cannot be opened or written; the text says what to do with the file."""
+
+
+class JournalUnavailable(JournalError):
+    """The journal cannot be read or written at this moment: a full disk, say; `lock` if only a lock is in the way."""
+
+    def __init__(self, text: str, *, lock: bool = False) -> None:
+        super().__init__(text)
+        self.lock = lock

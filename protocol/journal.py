@@ -34,13 +34,19 @@ keeps what is left from being typed into the next session.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from sottovoce.protocol.clocks import boot_id, now_ns, suspended_ns
-from sottovoce.protocol.database import Database
+from sottovoce.protocol.database import Database, Patience, enduring
 from sottovoce.protocol.exceptions import JournalError
 from sottovoce.protocol.rows import UNFINISHED, Recording, State, UtteranceRow
+
+EVERYTHING: Final = 2**63 - 1
+"""For `forget`: a time after every other, also where the clock was set back since."""
+_DAY_NS: Final = 86_400 * 10**9
 
 
 class Journal(Database):
@@ -50,14 +56,18 @@ class Journal(Database):
         path: the database; made with mode 0600 if it is not there.
         keep: `[history] keep`; with "none", text is erased in the transition that ends an utterance.
 
+        patience: what to do while the file cannot be read or written, see `protocol.database`.
+
     Raises:
+        JournalUnavailable: by any method, when patience is at its end; then it has changed nothing.
         JournalError: it cannot be opened, is damaged, or was written by a newer version.
     """
 
-    def __init__(self, path: Path, *, keep: str = "30d") -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, *, keep: str = "30d", patience: Patience | None = None) -> None:
+        super().__init__(path, patience=patience)
         self._erase = keep == "none"
 
+    @enduring
     def _scrub(self) -> None:
         """Leave no deleted text in the files.
 
@@ -71,6 +81,7 @@ class Journal(Database):
 
     # -- recordings: the conductor's wish, capture's and the VAD's progress ------------------------------------------
 
+    @enduring
     def begin_recording(self, source: str) -> int:
         """Want a recording of `source` (JSON) and return its generation."""
         cursor = self._db.execute(
@@ -80,6 +91,7 @@ class Journal(Database):
         assert cursor.lastrowid is not None  # noqa: S101 - sqlite3 sets it on every INSERT
         return cursor.lastrowid
 
+    @enduring
     def stop_recording(self, generation: int, *, cancel: bool = False) -> bool:
         """Want it no longer; False if that was said before. `cancel` also gives up what is not typed yet."""
         with self._transaction():
@@ -100,6 +112,7 @@ class Journal(Database):
             self._scrub()
         return stopped
 
+    @enduring
     def recording(self, generation: int | None = None) -> Recording | None:
         """Return a recording, by default the newest."""
         row = self._db.execute(
@@ -108,6 +121,7 @@ class Journal(Database):
         ).fetchone()
         return None if row is None else Recording(**row)
 
+    @enduring
     def recording_start(self, stream: int, sample: int) -> int:
         """Return the first sample of the recording that `sample` is in; what was said before that is another matter."""
         row = self._db.execute(
@@ -115,6 +129,7 @@ class Journal(Database):
         ).fetchone()
         return int(row[0] or 0)
 
+    @enduring
     def undrained(self) -> Recording | None:
         """Return the oldest recording of this boot that capture began and the VAD has not finished."""
         row = self._db.execute(
@@ -124,6 +139,7 @@ class Journal(Database):
         ).fetchone()
         return None if row is None else Recording(**row)
 
+    @enduring
     def capture_began(self, generation: int, *, stream: int, first: int, source_offset: int = 0) -> bool:
         """Note where in which ring a recording begins (or goes on, in a new ring: the VAD starts again there).
 
@@ -135,12 +151,14 @@ class Journal(Database):
             stream, first, source_offset, generation,
         )  # fmt: skip
 
+    @enduring
     def capture_ended(self, generation: int, *, end: int, reason: str) -> bool:
         """Note that no sample of it comes after `end`."""
         return self._execute(
             "UPDATE recording SET end = ?, end_reason = ? WHERE generation = ? AND end IS NULL", end, reason, generation
         )
 
+    @enduring
     def capture_failed(self, generation: int, *, reason: str) -> bool:
         """Note that its source could not be opened, so that there is nothing to wait for."""
         return self._execute(
@@ -149,19 +167,23 @@ class Journal(Database):
             reason, generation,
         )  # fmt: skip
 
+    @enduring
     def vad_moved(self, generation: int, *, position: int, floor: int) -> None:
         """Note a boundary from which the VAD can start again, state reset, and find the same segments."""
         self._execute("UPDATE recording SET position = ?, floor = ? WHERE generation = ?", position, floor, generation)
 
+    @enduring
     def vad_drained(self, generation: int) -> bool:
         """Note that every sample up to `end` has been looked at."""
         return self._execute("UPDATE recording SET drained = 1 WHERE generation = ? AND drained = 0", generation)
 
+    @enduring
     def open_recordings(self) -> list[Recording]:
         """Return the recordings that have not been closed, oldest first."""
         rows = self._db.execute("SELECT * FROM recording WHERE closed_ns IS NULL ORDER BY generation").fetchall()
         return [Recording(**row) for row in rows]
 
+    @enduring
     def close_recording(self, generation: int) -> bool:
         """Close it if it is over: not wanted, all captured and segmented, each utterance at its end.
 
@@ -176,11 +198,15 @@ class Journal(Database):
 
     # -- utterances ----------------------------------------------------------------------------------------------------
 
+    @enduring
     def segmented(
         self, *, generation: int, stream: int, first: int, end: int, speech_end: int, spoken_ns: int,
-        position: int, wall_ns: int,
+        position: int, wall_ns: int, asleep_ns: int | None = None,
     ) -> bool:  # fmt: skip
-        """Enter an utterance and the VAD's new position, in one commit; False if its key is known already."""
+        """Enter an utterance and the VAD's new position, in one commit; False if its key is known already.
+
+        `asleep_ns` is for how long this boot had been suspended when it was spoken, by default until now.
+        """
         with self._transaction():
             cancelled = self._db.execute(
                 "SELECT cancelled FROM recording WHERE generation = ?", (generation,)
@@ -189,12 +215,13 @@ class Journal(Database):
             new = self._execute(
                 "INSERT OR IGNORE INTO utterance (stream, first, end, speech_end, generation, boot, state, reason, "
                 "spoken_ns, asleep_ns, wall_ns, segmented_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                stream, first, end, speech_end, generation, boot_id(), state, reason, spoken_ns, suspended_ns(),
-                wall_ns, now_ns(),
+                stream, first, end, speech_end, generation, boot_id(), state, reason, spoken_ns,
+                suspended_ns() if asleep_ns is None else asleep_ns, wall_ns, now_ns(),
             )  # fmt: skip
             self.vad_moved(generation, position=position, floor=end)
         return new
 
+    @enduring
     def transcribed(self, ordinal: int, *, text: str, model: str) -> bool:
         """segmented -> transcribed, with the recogniser's text."""
         return self._execute(
@@ -203,6 +230,7 @@ class Journal(Database):
             text, model, now_ns(), ordinal,
         )  # fmt: skip
 
+    @enduring
     def suppressed(self, ordinal: int, *, reason: str, text: str | None = None, model: str | None = None) -> bool:
         """segmented or transcribed -> suppressed: it will not be typed, for this reason."""
         moved = self._execute(
@@ -215,6 +243,7 @@ class Journal(Database):
             self._scrub()
         return moved
 
+    @enduring
     def transformed(self, ordinal: int, *, text: str, context: str) -> bool:
         """transcribed -> transformed, and the transform's context with it: both or neither."""
         with self._transaction():
@@ -227,6 +256,20 @@ class Journal(Database):
                 self._db.execute("INSERT OR REPLACE INTO memory VALUES ('transform', ?)", (context,))
         return moved
 
+    @enduring
+    def attempted(self, ordinal: int) -> int:
+        """Note that the recogniser is about to decode an utterance, and return for the how manyth time.
+
+        One that kills the recogniser each time would else hold up all that follow for ever.
+        """
+        with self._transaction():
+            row = self._db.execute("SELECT value FROM memory WHERE key = 'attempt'").fetchone()
+            last, count = map(int, row[0].split()) if row else (0, 0)
+            count = count + 1 if last == ordinal else 1
+            self._db.execute("INSERT OR REPLACE INTO memory VALUES ('attempt', ?)", (f"{ordinal} {count}",))
+        return count
+
+    @enduring
     def intent(self, ordinal: int, *, backend: str) -> bool:
         """transformed -> intent: the first keystroke may follow, and only after this has returned True."""
         return self._execute(
@@ -235,6 +278,7 @@ class Journal(Database):
             backend, now_ns(), ordinal,
         )  # fmt: skip
 
+    @enduring
     def typed(self, ordinal: int, *, backend: str) -> bool:
         """intent -> typed."""
         moved = self._execute(
@@ -247,6 +291,7 @@ class Journal(Database):
             self._scrub()
         return moved
 
+    @enduring
     def nothing_typed(self, ordinal: int, *, reason: str) -> bool:
         """intent -> transformed, on proof that no keystroke was sent."""
         return self._execute(
@@ -254,6 +299,7 @@ class Journal(Database):
             reason, ordinal,
         )  # fmt: skip
 
+    @enduring
     def in_doubt(self, ordinal: int, *, reason: str) -> bool:
         """intent -> in_doubt: it may have been typed, wholly, partly or not."""
         return self._execute(
@@ -261,6 +307,7 @@ class Journal(Database):
             reason, ordinal,
         )  # fmt: skip
 
+    @enduring
     def late(self, ordinal: int, *, reason: str) -> bool:
         """transformed -> late: its turn came when the focus may long have been elsewhere."""
         return self._execute(
@@ -268,6 +315,7 @@ class Journal(Database):
             reason, ordinal,
         )  # fmt: skip
 
+    @enduring
     def oldest(self, *states: State) -> UtteranceRow | None:
         """Return the first utterance, in spoken order, that is in one of `states`.
 
@@ -281,6 +329,7 @@ class Journal(Database):
         ).fetchone()
         return None if row is None else UtteranceRow(**row)
 
+    @enduring
     def unfinished(self, generation: int | None = None) -> int:
         """Count the utterances that have not come to an end, of one recording or of all."""
         row = self._db.execute(
@@ -290,6 +339,7 @@ class Journal(Database):
         ).fetchone()
         return int(row[0])
 
+    @enduring
     def utterances(self, *, generation: int | None = None, limit: int = -1) -> list[UtteranceRow]:
         """Return the newest `limit` utterances (-1: all), of one recording or of all, in spoken order."""
         rows = self._db.execute(
@@ -298,6 +348,7 @@ class Journal(Database):
         ).fetchall()
         return [UtteranceRow(**row) for row in reversed(rows)]
 
+    @enduring
     def utterance(self, ordinal: int) -> UtteranceRow:
         """Return one utterance.
 
@@ -309,6 +360,7 @@ class Journal(Database):
             raise JournalError(f"no utterance {ordinal} in {self.path}")
         return UtteranceRow(**row)
 
+    @enduring
     def newest(self, *states: State, limit: int = -1) -> list[UtteranceRow]:
         """Return the newest `limit` utterances (-1: all) in any of `states`, newest first."""
         marks = ", ".join("?" * len(states))
@@ -318,6 +370,7 @@ class Journal(Database):
         ).fetchall()
         return [UtteranceRow(**row) for row in rows]
 
+    @enduring
     def retyped(self, ordinal: int, *, text: str, wall_ns: int) -> int:
         """Put the text of a finished utterance up for delivery once more, as a new one, and return its ordinal.
 
@@ -347,6 +400,7 @@ class Journal(Database):
             )  # fmt: skip
         return int(new)
 
+    @enduring
     def delete(self, ordinals: Iterable[int]) -> int:
         """Delete those of these utterances that are finished, and recordings that are left empty.
 
@@ -366,6 +420,7 @@ class Journal(Database):
             self._scrub()
         return gone
 
+    @enduring
     def context(self) -> tuple[str, UtteranceRow | None]:
         """Return the transform's remembered context ("" at first) and the utterance that was transformed last."""
         row = self._db.execute("SELECT value FROM memory WHERE key = 'transform'").fetchone()
@@ -374,16 +429,25 @@ class Journal(Database):
         ).fetchone()
         return ("" if row is None else str(row[0])), (None if last is None else UtteranceRow(**last))
 
-    def forget(self, *, before_wall_ns: int) -> int:
+    @enduring
+    def forget(self, *, before_wall_ns: int, spoken_before_ns: int | None = None) -> int:
         """Delete finished utterances spoken before a time (CLOCK_REALTIME ns), and recordings that are left empty.
+
+        `spoken_before_ns` is the same time as CLOCK_BOOTTIME ns, and holds as well for what was spoken in this boot, of
+        which the age is known whatever was done to the clock. What bears a time to come, from when the clock was
+        wrong, is dated now, so that it will be old some day.
 
         Returns:
             How many utterances.
         """
         with self._transaction():
+            if spoken_before_ns is not None:
+                now = time.time_ns()
+                self._execute("UPDATE utterance SET wall_ns = ? WHERE wall_ns > ?", now, now + _DAY_NS)
             cursor = self._db.execute(
-                f"DELETE FROM utterance WHERE wall_ns < ? AND state NOT IN {UNFINISHED}",  # noqa: S608
-                (before_wall_ns,),
+                f"DELETE FROM utterance WHERE wall_ns < ? AND state NOT IN {UNFINISHED} "  # noqa: S608
+                "AND (? IS NULL OR boot != ? OR spoken_ns + asleep_ns < ?)",
+                (before_wall_ns, spoken_before_ns, boot_id(), spoken_before_ns),
             )
             self._execute(
                 "DELETE FROM recording WHERE closed_ns IS NOT NULL "

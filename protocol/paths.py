@@ -22,7 +22,7 @@ from pathlib import Path
 from sottovoce.protocol.exceptions import PathError
 
 # sockaddr_un.sun_path holds 108 bytes with its final NUL (unix(7)); zmq fails late and unclearly beyond it.
-_SUN_PATH_MAX = 107
+SUN_PATH_MAX = 107
 _LONGEST_SOCKET = "/stt-final.events"
 
 
@@ -55,9 +55,9 @@ class Paths:
             env.get("XDG_CONFIG_HOME") or home / ".config", "sottovoce", "config.toml"
         )
         paths = cls(Path(runtime).absolute(), Path(state).absolute(), Path(config).absolute())
-        if len(os.fsencode(paths.runtime)) + len(_LONGEST_SOCKET) > _SUN_PATH_MAX:
+        if len(os.fsencode(paths.runtime)) + len(_LONGEST_SOCKET) > SUN_PATH_MAX:
             raise PathError(
-                f"{paths.runtime}: too long for a unix socket ({_SUN_PATH_MAX} bytes with the socket's name); "
+                f"{paths.runtime}: too long for a unix socket ({SUN_PATH_MAX} bytes with the socket's name); "
                 "set SOTTOVOCE_RUNTIME_DIR to a shorter path"
             )
         return paths
@@ -132,6 +132,25 @@ class Paths:
     def journal(self, *, keep: str) -> Path:
         """Return the journal's path; with `keep = "none"` it lives in memory only, beside the sockets."""
         return (self.runtime if keep == "none" else self.state) / "journal.db"
+
+
+def require_ours(path: Path) -> None:
+    """Check that nobody else can put sockets into directory `path`, if it is there; a client asks before it connects.
+
+    Raises:
+        PathError: it belongs to another user, or others may write into it.
+    """
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:  # a directory in which we may not even look is hardly ours
+        raise PathError(f"{path}: cannot be used: {error.strerror}; look who made it, or choose another") from error
+    if info.st_uid != os.getuid() or info.st_mode & 0o022:
+        raise PathError(
+            f"{path}: belongs to uid {info.st_uid} with mode {stat.S_IMODE(info.st_mode):04o}, so what listens there "
+            f"may be somebody else's; look who made it, or choose another with SOTTOVOCE_RUNTIME_DIR"
+        )
 
 
 def private_directory(path: Path) -> None:

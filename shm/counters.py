@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
+from zlib import crc32
 
 from sottovoce.shm import process
 from sottovoce.shm.closing import Closing
@@ -21,9 +22,9 @@ from sottovoce.shm.exceptions import CountersInvalid
 from sottovoce.shm.histogram import BUCKETS, Histogram, bucket_of
 from sottovoce.shm.mapping import Mapping, allocate, create, open_existing
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _MAGIC: Final = int.from_bytes(b"SVCNTR" + _VERSION.to_bytes(2, "little"), "little")
-_H_MAGIC, _H_BOOT_HIGH, _H_BOOT_LOW, _H_PID, _H_START, _H_NAMES_BYTES, _H_DATA_OFFSET = range(7)
+_H_MAGIC, _H_BOOT_HIGH, _H_BOOT_LOW, _H_PID, _H_START, _H_NAMES_BYTES, _H_DATA_OFFSET, _H_CRC = range(8)
 _HEADER_BYTES: Final = 64
 # A histogram is these two words and its buckets.
 _SUM, _MAX, _FIRST_BUCKET = range(3)
@@ -56,6 +57,11 @@ class Counter:
         self._value = value
         self._words[self._word] = value
 
+    def rewrite(self, words: memoryview) -> None:
+        """Go on in a page that was mended; for `CountersPage.mend`."""
+        self._words = words
+        words[self._word] = self._value
+
 
 class HistogramRecorder:
     """A distribution that one thread adds to and anybody reads."""
@@ -84,6 +90,12 @@ class HistogramRecorder:
                 self._max = value
                 words[word + _MAX] = value
 
+    def rewrite(self, words: memoryview) -> None:
+        """Go on in a page that was mended; for `CountersPage.mend`."""
+        self._words = words
+        for number, count in enumerate((self._sum, self._max, *self._buckets)):
+            words[self._word + number] = count
+
 
 class CountersPage(Closing):
     """The counters of this process, in the file at `path`. One thread changes each counter."""
@@ -94,7 +106,8 @@ class CountersPage(Closing):
         """Not for general use: call `create`."""
         self.path = path
         self._mapping = mapping
-        self._data = mapping.bytes[mapping.words[_H_DATA_OFFSET] :].cast("q")
+        self._description = bytes(mapping.bytes[: mapping.words[_H_DATA_OFFSET]])
+        self._data = mapping.bytes[len(self._description) :].cast("q")
         self._counters = {name: Counter(self._data, word) for name, word in _places(counters, 0, 1)}
         self._histograms = {
             name: HistogramRecorder(self._data, word)
@@ -113,29 +126,41 @@ class CountersPage(Closing):
         if len(set(counters)) < len(counters) or len(set(histograms)) < len(histograms):
             raise ValueError(f"{path}: a counter or a histogram is named twice; name each once")
         names = json.dumps({"counters": list(counters), "histograms": list(histograms)}).encode()
-        offset = -(-(_HEADER_BYTES + len(names)) // 64) * 64
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        with contextlib.suppress(FileNotFoundError):
-            draft.unlink()  # left by a process that died here and had our id
-        fd = create(draft)
-        try:
-            allocate(path, fd, offset + 8 * (len(counters) + _HISTOGRAM_WORDS * len(histograms)))
-        except BaseException:
-            os.close(fd)
-            draft.unlink()
-            raise
-        mapping = Mapping(draft, fd, writable=True)
-        mapping.bytes[_HEADER_BYTES : _HEADER_BYTES + len(names)] = names
-        words = mapping.words
-        words[_H_BOOT_HIGH], words[_H_BOOT_LOW] = process.boot_id()
-        words[_H_PID] = os.getpid()
-        words[_H_START] = process.start_time(os.getpid()) or 0
-        words[_H_NAMES_BYTES] = len(names)
-        words[_H_DATA_OFFSET] = offset
-        words[_H_MAGIC] = _MAGIC
-        draft.replace(path)
-        mapping.path = path
-        return cls(mapping, path, counters, histograms)
+        description = _describe(names)
+        words = len(counters) + _HISTOGRAM_WORDS * len(histograms)
+        return cls(_make(path, description, len(description) + 8 * words), path, counters, histograms)
+
+    def mend(self) -> str | None:
+        """Put right what somebody else has done to the page since the last call, and return what that was.
+
+        Counters are written again in any case. The file stays the same, so whoever has it mapped sees it mended, but
+        where it was removed; then `CountersView.follow` finds the new one. 10 us where all is well.
+
+        Raises:
+            ShmFull: there is no room for another one.
+
+        """
+        wrong = []
+        if self._mapping.resized():
+            wrong.append(f"the page had {self._mapping.memory.size()} bytes instead of {self._mapping.size}")
+            self._mapping.restore_size()
+        offset = len(self._description)
+        if self._mapping.bytes[:offset] != self._description:
+            wrong.append("the page's description of itself was overwritten")
+            self._mapping.bytes[:offset] = self._description
+        if self._mapping.is_stale():
+            wrong.append("the page had been removed or replaced")
+            old, self._mapping = self._mapping, _make(self.path, self._description, self._mapping.size)
+            self._data.release()
+            self._data = self._mapping.bytes[offset:].cast("q")
+            old.close()
+        for counter in self._counters.values():
+            counter.rewrite(self._data)
+        if not wrong:
+            return None
+        for histogram in self._histograms.values():
+            histogram.rewrite(self._data)
+        return f"{self.path}: {', '.join(wrong)}"
 
     def counter(self, name: str) -> Counter:
         """Return the counter `name`, for a place that counts often; KeyError where there is none."""
@@ -216,16 +241,52 @@ class CountersView(Closing):
         return process.is_alive(self.pid, self.start)
 
     def counters(self) -> dict[str, int]:
-        """Return every counter by its name."""
+        """Return every counter by its name.
+
+        Raises:
+            CountersInvalid: the file has been cut short.
+
+        """
+        self._require_whole()
         return {name: self._data[word] for name, word in self._counters}
 
     def histograms(self) -> dict[str, Histogram]:
-        """Return every histogram by its name."""
+        """Return every histogram by its name.
+
+        Raises:
+            CountersInvalid: the file has been cut short.
+
+        """
+        self._require_whole()
         return {name: self._histogram(word) for name, word in self._histograms}
 
     def stale(self) -> bool:
         """Whether the path now leads to another file, or to none: close this view and attach again."""
         return self._mapping.is_stale()
+
+    def follow(self) -> None:
+        """Look at the file that the path leads to by now, if it is another one of the same process.
+
+        Raises:
+            CountersInvalid: there is none, or it is of another process; this view stays as it is.
+            ShmInsecure, ShmNotTmpfs: as `attach`.
+
+        """
+        if not self.stale():
+            return
+        other = type(self).attach(self.path)
+        if (other.pid, other.start) != (self.pid, self.start):
+            other.close()
+            raise CountersInvalid(f"{self.path}: belongs to process {other.pid} now, not to {self.pid}; attach again")
+        self.close()
+        self._mapping, self._data = other._mapping, other._data
+
+    def _require_whole(self) -> None:
+        """Raise rather than end in SIGBUS."""
+        if self._mapping.resized():
+            raise CountersInvalid(
+                f"{self.path}: cut short to {self._mapping.memory.size()} bytes; restart the process it belongs to"
+            )
 
     def close(self) -> None:
         """Unmap the page. May be called again."""
@@ -235,6 +296,40 @@ class CountersView(Closing):
     def _histogram(self, word: int) -> Histogram:
         buckets = tuple(self._data[word + _FIRST_BUCKET : word + _HISTOGRAM_WORDS])
         return Histogram(sum(buckets), self._data[word + _SUM], self._data[word + _MAX], buckets)
+
+
+def _describe(names: bytes) -> bytes:
+    """Return what a page of this process begins with: whose it is and what its numbers are called."""
+    description = bytearray(-(-(_HEADER_BYTES + len(names)) // 64) * 64)
+    description[_HEADER_BYTES : _HEADER_BYTES + len(names)] = names
+    words = memoryview(description).cast("Q")
+    words[_H_MAGIC] = _MAGIC
+    words[_H_BOOT_HIGH], words[_H_BOOT_LOW] = process.boot_id()
+    words[_H_PID] = os.getpid()
+    words[_H_START] = process.start_time(os.getpid()) or 0
+    words[_H_NAMES_BYTES] = len(names)
+    words[_H_DATA_OFFSET] = len(description)
+    words[_H_CRC] = crc32(description)
+    return bytes(description)
+
+
+def _make(path: Path, description: bytes, size: int) -> Mapping:
+    """Make a page of `size` bytes that begins with `description`, all else 0, and put it at `path` in one step."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with contextlib.suppress(FileNotFoundError):
+        draft.unlink()  # left by a process that died here and had our id
+    fd = create(draft)
+    try:
+        allocate(path, fd, size)
+    except BaseException:
+        os.close(fd)
+        draft.unlink()
+        raise
+    mapping = Mapping(draft, fd, writable=True)
+    mapping.bytes[: len(description)] = description
+    draft.replace(path)  # nobody sees it before it is whole
+    mapping.path = path
+    return mapping
 
 
 def _places(names: Sequence[str], before: int, words: int) -> list[tuple[str, int]]:
@@ -253,6 +348,10 @@ def _validate(path: Path, content: bytes) -> tuple[list[str], list[str]]:
     if (words[_H_BOOT_HIGH], words[_H_BOOT_LOW]) != process.boot_id():
         raise CountersInvalid(f"{path}: left behind by another boot of this machine; {hint}")
     offset = words[_H_DATA_OFFSET]
+    described = bytearray(content[: min(offset, len(content))])
+    described[8 * _H_CRC : 8 * (_H_CRC + 1)] = bytes(8)
+    if len(described) < _HEADER_BYTES or crc32(described) != words[_H_CRC]:
+        raise CountersInvalid(f"{path}: its header or its table of names is damaged; {hint}")
     try:
         names = json.loads(content[_HEADER_BYTES : _HEADER_BYTES + words[_H_NAMES_BYTES]])
         counters, histograms = list(names["counters"]), list(names["histograms"])

@@ -27,7 +27,7 @@ from sottovoce.shm import layout
 from sottovoce.shm.layout import CHECKED_OFFSET, FRAME_SAMPLES, HEADER_BYTES, META, SLOT_BYTES
 
 LOW_HALF = 0xFFFF_FFFF
-"""Of a u64: what seeds the checksum, and what holds the length."""
+"""Of a u64: what seeds the checksum, and what holds the length; the other half holds how long the machine slept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Frame:
     """float32 of shape (n,), 1 <= n <= 512, the caller's own."""
     capture_ns: int
     """CLOCK_MONOTONIC time of the last sample."""
+    asleep_ns: int = 0
+    """For how long this boot had been suspended by then, to a tenth of a second."""
 
     @property
     def end(self) -> int:
@@ -66,10 +68,11 @@ def copy_frame(memory: memoryview, words: memoryview, seq: int, slots: int) -> F
     if words[word] != seq or commit != seq:
         return None
     generation, length, sample_index, capture_ns = META.unpack_from(copy)
+    asleep_ns = (length >> 32) * layout.ASLEEP_UNIT_NS
     length &= LOW_HALF
     if not 1 <= length <= FRAME_SAMPLES:
         return None
     if crc32(memoryview(copy)[: META.size + 4 * length], seq & LOW_HALF) != checksum:
         return None
     samples = np.frombuffer(copy, np.float32, length, META.size)
-    return Frame(seq, generation, sample_index, samples, capture_ns)
+    return Frame(seq, generation, sample_index, samples, capture_ns, asleep_ns)

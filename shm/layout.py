@@ -58,9 +58,10 @@ S_SEQ: Final = 0  # 0 while the slot is being written
 S_COMMIT: Final = 1  # seq once more
 S_CRC: Final = 2  # crc32, seeded with the low half of seq, of everything from S_GENERATION to the last sample
 S_GENERATION: Final = 4
-S_LENGTH: Final = 5  # samples in the slot; the high half is kept for flags and is 0
+S_LENGTH: Final = 5  # low half: samples in the slot; high half: suspended time of this boot, in ASLEEP_UNIT_NS
 S_SAMPLE_INDEX: Final = 6
 S_CAPTURE_NS: Final = 7
+ASLEEP_UNIT_NS: Final = 100_000_000  # 32 bits of it are 13 years
 CHECKED_OFFSET: Final = 8 * S_GENERATION
 META: Final = struct.Struct("=4Q")  # the words from S_GENERATION on, for unpacking a copy
 

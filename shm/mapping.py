@@ -35,11 +35,16 @@ class Mapping:
     def __init__(self, path: Path, fd: int, *, writable: bool) -> None:
         self.path = path
         protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+        self._fd = -1
         try:
             self._identity = _identity(os.fstat(fd))
             self.memory = mmap.mmap(fd, 0, flags=mmap.MAP_SHARED, prot=protection)
+            if writable:
+                self._fd, fd = fd, -1  # for `restore_size`
         finally:
-            os.close(fd)  # mmap has a duplicate: same open file, same lock, and nothing to leak
+            if fd >= 0:
+                os.close(fd)  # mmap has a duplicate: same open file, same lock, and nothing to leak
+        self.size = len(self.memory)
         self.bytes = memoryview(self.memory)
         self.words = self.bytes.cast("Q")
 
@@ -50,12 +55,28 @@ class Mapping:
         except FileNotFoundError:
             return True
 
+    def resized(self) -> bool:
+        """Whether the file has another size than the mapping: a load beyond its end would be a SIGBUS. 0.4 us."""
+        return self.memory.size() != self.size
+
+    def restore_size(self) -> None:
+        """Give the file its size again, so that the whole mapping can be touched; what was cut off is zero now.
+
+        Raises:
+            ShmFull: there is no room for it.
+
+        """
+        os.ftruncate(self._fd, min(self.memory.size(), self.size))
+        allocate(self.path, self._fd, self.size)
+
     def close(self) -> None:
         """Unmap and close; every view that others took of `memory` must have gone before. May be called again."""
         if not self.memory.closed:
             self.words.release()
             self.bytes.release()
             self.memory.close()
+            if self._fd >= 0:
+                os.close(self._fd)
 
 
 def open_existing(path: Path, *, writable: bool) -> int:

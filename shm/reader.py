@@ -146,10 +146,19 @@ class RingReader(Closing):
 
         A reader that was lapped goes on half a ring behind the writer, and counts exactly the frames in between. A
         frame that fails its checks time and again is counted as bad and passed over.
+
+        Raises:
+            RingCorrupt: the header has been overwritten, so that this reader no longer knows where it is.
+
         """
         while True:
             cursor = self._cursor()
             if self._next > cursor:
+                if self._next > cursor + 1:
+                    raise RingCorrupt(
+                        f"{self.path}: its cursor stands at {cursor}, but frame {self._next - 1} has been read; "
+                        "attach again"
+                    )
                 return None
             if self._next < layout.oldest_seq(cursor, self.slots):
                 ahead = cursor + 1 - self.slots // 2
@@ -173,6 +182,16 @@ class RingReader(Closing):
             self._expected = frame.end
             self._frames += 1
             return frame
+
+    def frame(self, sample: int) -> Frame | None:
+        """Return the frame that holds `sample`, or the next one after it; None where there is none in reach.
+
+        It leaves the place of `read` alone.
+        """
+        try:
+            return self._first_sound(self._locate(sample), self._cursor() + 1)
+        except RingLapped:
+            return None
 
     def samples(self, first: int, end: int, *, fill_gaps: bool = True) -> NDArray[np.float32]:
         """Return a copy of samples `first` <= i < `end`: float32 of shape (end - first,), gaps filled with silence.
@@ -216,8 +235,8 @@ class RingReader(Closing):
         return found
 
     def stale(self) -> bool:
-        """Whether the path now leads to another file, or to none: close this reader and attach again."""
-        return self._mapping.is_stale()
+        """Whether the path now leads to another file, to none, or to one cut short: close this reader, attach again."""
+        return self._mapping.resized() or self._mapping.is_stale()
 
     def statistics(self) -> ReaderStatistics:
         """Return what `read` and `seek` have counted since `attach`."""
@@ -252,7 +271,7 @@ class RingReader(Closing):
 
     def _first_sound(self, seq: int, end: int) -> Frame | None:
         """Return the first frame from `seq` on, below `end`, that passes its checks."""
-        for candidate in range(seq, end):
+        for candidate in range(seq, min(end, seq + self.slots)):  # a cursor that was overwritten may be anything
             try:
                 return self._get(candidate)
             except RingCorrupt:

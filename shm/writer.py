@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Self
@@ -25,7 +26,7 @@ _ATTEMPTS = 100  # how often another writer may replace the file under our hands
 class RingWriter(Closing):
     """The writer of the ring file at `path`; there is one at a time, and it waits for nobody.
 
-    `publish` and `skip` belong to one thread; `beat` and `count_xruns` may each be called by another.
+    `publish` and `skip` belong to one thread; `beat`, `count_xruns` and `mend` may each be called by another.
     """
 
     path: Path
@@ -47,13 +48,11 @@ class RingWriter(Closing):
         self._words = words
         self._bytes = mapping.bytes
         self._slots: int = words[layout.H_SLOTS]
-        self._payload: NDArray[np.float32] = np.ndarray(
-            (self._slots, FRAME_SAMPLES),
-            np.float32,
-            buffer=mapping.memory,
-            offset=HEADER_BYTES + SLOT_HEADER_BYTES,
-            strides=(SLOT_BYTES, 4),
-        )
+        self._payload = _payload(mapping, self._slots)
+        self._mending = threading.Lock()  # 0.1 us a frame, and held by another thread only while it mends
+        self._fixed = {layout.H_MAGIC: layout.MAGIC, **layout.fixed_words(self._slots), layout.H_STREAM: self.stream}
+        self._head: int = words[layout.H_HEAD]
+        self._skipped_to: int = words[layout.H_SKIPPED_TO]
         self._seq = seq
         self._position = position
         self._frames = 0
@@ -61,12 +60,16 @@ class RingWriter(Closing):
         self._skipped = 0
         self._xruns: int = words[layout.H_XRUNS]
         self._closed = False
-        words[layout.H_CLOSED] = 0
-        words[layout.H_PID] = os.getpid()
-        words[layout.H_START] = process.start_time(os.getpid()) or 0
-        words[layout.H_FIRST_SEQ] = seq + 1
-        words[layout.H_CURSOR] = seq
-        words[layout.H_GENERATION] = self.generation
+        self._own = {
+            layout.H_CLOSED: 0,
+            layout.H_PID: os.getpid(),
+            layout.H_START: process.start_time(os.getpid()) or 0,
+            layout.H_FIRST_SEQ: seq + 1,
+            layout.H_CURSOR: seq,
+            layout.H_GENERATION: self.generation,
+        }
+        for word, value in self._own.items():
+            words[word] = value
         self.beat()
 
     @classmethod
@@ -152,6 +155,7 @@ class RingWriter(Closing):
         """Write the next frame and return its seq, the first of a file being 1.
 
         `samples` is float32 of shape (n,), 1 <= n <= 512; `capture_ns` is the CLOCK_MONOTONIC time of the last one.
+        That clock leaves out how long the machine has been suspended, which is noted beside it.
 
         Raises:
             ValueError: `samples` has another shape or type, or `capture_ns` is negative; nothing was published.
@@ -162,6 +166,10 @@ class RingWriter(Closing):
                 f"a frame is float32 of shape (n,) with 1 <= n <= {FRAME_SAMPLES}, not {samples.dtype} of "
                 f"shape {samples.shape}; convert and cut it"
             )
+        with self._mending:
+            return self._publish(samples, length, capture_ns)
+
+    def _publish(self, samples: NDArray[np.float32], length: int, capture_ns: int) -> int:
         seq = self._seq + 1
         slot = self._seq % self._slots
         offset = HEADER_BYTES + slot * SLOT_BYTES
@@ -169,7 +177,7 @@ class RingWriter(Closing):
         words = self._words
         words[word] = 0  # from here on the slot is nobody's
         words[word + layout.S_GENERATION] = self.generation
-        words[word + layout.S_LENGTH] = length
+        words[word + layout.S_LENGTH] = length | _asleep() << 32
         words[word + layout.S_SAMPLE_INDEX] = self._position
         words[word + layout.S_CAPTURE_NS] = capture_ns
         self._payload[slot, :length] = samples
@@ -180,7 +188,7 @@ class RingWriter(Closing):
         self._seq = seq
         self._position += length
         # The head first: who has read a frame may ask for its samples by their indices.
-        words[layout.H_HEAD] = self._position
+        words[layout.H_HEAD] = self._head = self._position
         words[layout.H_CURSOR] = seq
         self._frames += 1
         self._samples += length
@@ -195,9 +203,10 @@ class RingWriter(Closing):
         """
         if samples < 0:
             raise ValueError(f"a gap of {samples} samples cannot be; sample indices only grow")
-        self._position += samples
-        self._skipped += samples
-        self._words[layout.H_SKIPPED_TO] = self._position
+        with self._mending:
+            self._position += samples
+            self._skipped += samples
+            self._words[layout.H_SKIPPED_TO] = self._skipped_to = self._position
 
     def count_xruns(self, n: int) -> None:
         """Add `n` overruns, as the audio source reports them, to the count in the header."""
@@ -207,6 +216,63 @@ class RingWriter(Closing):
     def beat(self) -> None:
         """Say in the header that the writer is at work, whether or not there is audio."""
         self._words[layout.H_HEARTBEAT] = time.monotonic_ns()
+
+    def mend(self) -> str | None:
+        """Put right what somebody else has done to the file since the last call, and return what that was.
+
+        The writer knows what must be in the header, and has all of the file mapped: a header that was overwritten is
+        written again, a file that was cut short gets its size back (the frames that were cut off are gone, and their
+        checksums say so), and one that was removed is put back as it was. Damaged frames are not looked for; readers
+        find them. 3 us where nothing is wrong. Between two calls, touching a file that was cut short ends in SIGBUS;
+        then the next writer's `open` finds the file bad and replaces it.
+
+        Raises:
+            ShmFull: there is no room to do it.
+
+        """
+        with self._mending:
+            wrong = []
+            if self._mapping.resized():
+                wrong.append(f"the file had {self._mapping.memory.size()} bytes instead of {self._mapping.size}")
+                self._mapping.restore_size()
+            words = self._words
+            expected = {
+                **self._fixed,
+                **self._own,
+                layout.H_SKIPPED_TO: self._skipped_to,
+                layout.H_HEAD: self._head,
+                layout.H_CURSOR: self._seq,
+            }
+            damaged = [word for word, value in expected.items() if words[word] != value]
+            if damaged:
+                # The magic last: until it is there, nobody takes the file for a ring.
+                for word in (*damaged, layout.H_MAGIC):
+                    words[word] = expected[word]
+                wrong.append(f"words {sorted(damaged)} of its header were overwritten")
+            if self._mapping.is_stale():
+                self._put_back()
+                wrong.append("the file had been removed or replaced")
+        return f"{self.path}: {', '.join(wrong)}" if wrong else None
+
+    def _put_back(self) -> None:
+        """Make the file anew with the same content, so that for readers it is the same stream; 10 ms for 19 MiB."""
+        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        draft.unlink(missing_ok=True)  # left by a process that died here and had our id
+        fd = create(draft)
+        try:
+            try_lock(fd)
+            allocate(self.path, fd, self._mapping.size)
+        except BaseException:
+            os.close(fd)
+            draft.unlink()
+            raise
+        mapping = Mapping(draft, fd, writable=True)
+        mapping.bytes[:] = self._bytes
+        draft.replace(self.path)
+        mapping.path = self.path
+        old, self._mapping = self._mapping, mapping
+        self._words, self._bytes, self._payload = mapping.words, mapping.bytes, _payload(mapping, self._slots)
+        old.close()
 
     def statistics(self) -> WriterStatistics:
         """Return counts since `open`, and where the writer stands."""
@@ -228,11 +294,28 @@ class RingWriter(Closing):
         if self._closed:
             return
         self._closed = True
-        self._words[layout.H_CLOSED] = 1
+        if not self._mapping.resized():
+            self._words[layout.H_CLOSED] = 1
         if unlink and not self._mapping.is_stale():
             self.path.unlink()
         del self._payload  # a view of the mapping, which cannot be closed under it
         self._mapping.close()
+
+
+def _asleep() -> int:
+    """Return for how long this boot has been suspended, in the unit of a slot's header."""
+    return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()) // layout.ASLEEP_UNIT_NS
+
+
+def _payload(mapping: Mapping, slots: int) -> NDArray[np.float32]:
+    """Return the samples of all slots, as one array of shape (slots, 512) over the mapping."""
+    return np.ndarray(
+        (slots, FRAME_SAMPLES),
+        np.float32,
+        buffer=mapping.memory,
+        offset=HEADER_BYTES + SLOT_HEADER_BYTES,
+        strides=(SLOT_BYTES, 4),
+    )
 
 
 def _lock(path: Path, fd: int) -> bool:

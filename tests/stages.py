@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from sottovoce.actors.base import STATES
+from sottovoce.protocol.bus import Subscriber
+from sottovoce.protocol.messages import PipelineState
 from sottovoce.protocol.paths import Paths
 from sottovoce.shm import CountersView, ShmError
 
@@ -70,3 +72,18 @@ class Stages:
         for process in self._started:
             process.kill()
             process.communicate()
+
+
+def wait_idle(paths: Paths) -> None:
+    """Return once the service in `paths` has brought all that was said to its end."""
+    subscriber = Subscriber(paths, ("state.pipeline",))
+    try:
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
+            subscriber.wait(0.5)
+            for event in subscriber.drain():
+                if isinstance(event.body, PipelineState) and event.body.state == "idle":
+                    return
+        pytest.fail("the recording did not come to its end")
+    finally:
+        subscriber.close()

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from sottovoce.actors.capture.feed import FeedEnded
 from sottovoce.actors.exceptions import ActorError
-from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns
+from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns, suspended_ns
 from sottovoce.shm import FRAME_SAMPLES, RingWriter
 
+_ASLEEP_NS = 100_000_000  # what the two clocks differ by at most without a suspend is microseconds
 _SILENT_NS = 3_000_000_000
 """No callback for this long: the sound server is gone or hung. A first one may take 2 s (DESIGN section 6)."""
 
@@ -46,6 +47,7 @@ class MicrophoneFeed:
         self._writer = writer
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._heard_ns = now_ns()
+        self._asleep_ns = suspended_ns()
         self._resampler: Any = None
         chosen = None if device == "default" else int(device) if device.isdigit() else device
         try:
@@ -76,6 +78,10 @@ class MicrophoneFeed:
 
     def _callback(self, indata: NDArray[np.float32], _frames: int, _time: Any, status: Any) -> None:
         now = now_ns()
+        if (slept := suspended_ns() - self._asleep_ns) > _ASLEEP_NS:
+            # What was said before and what is said after are not one sentence: the index jumps over the time between.
+            self._asleep_ns += slept
+            self._writer.skip(slept * SAMPLE_RATE // 10**9)
         samples = indata[:, 0]
         if self._resampler is not None:
             samples = self._resampler.resample_chunk(samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 
 import zmq
@@ -13,13 +14,16 @@ from sottovoce.actors.capture.feed import Feed, FeedEnded
 from sottovoce.actors.capture.file import FileFeed
 from sottovoce.actors.capture.microphone import MicrophoneFeed, MicrophoneUnavailable
 from sottovoce.actors.failpoints import failpoint
+from sottovoce.actors.lossy import rung
 from sottovoce.actors.sources import AudioFile, Source, parse_source
-from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
+from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns, suspended_ns
 from sottovoce.protocol.messages import CaptureEnded, CaptureStarted, Frames, encode
 from sottovoce.protocol.rows import Recording
-from sottovoce.shm import CountersView, RingReader, RingWriter, ShmError
+from sottovoce.shm import CountersView, RingReader, RingWriter, ShmError, ShmFull
 
 _DOORBELL_HWM = 16
+_HEARD_AFTER_S = 0.25  # until then after a start, a notice finds no subscribers
+_SLEPT_NS = 1_000_000_000
 _AHEAD_SAMPLES = 10 * SAMPLE_RATE  # how far a file at pace 0 runs ahead of the slowest stage
 
 
@@ -32,25 +36,71 @@ class Capture(Actor):
 
     def setup(self) -> None:
         """Take the ring, going on after the last valid frame of a predecessor."""
-        self.ring = RingWriter.open(self.paths.ring, seconds=self.config.capture.ring_seconds)
-        if self.ring.replaced:
-            self.notice("warning", "ring", f"a new audio ring was begun: {self.ring.replaced}")
+        self._ring: RingWriter | None = None
+        self.full = False
+        self.untold = ""
+        self.tell_at = time.monotonic() + _HEARD_AFTER_S
+        self.asleep_ns = suspended_ns()
         self.doorbell: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
         self.doorbell.set(zmq.SNDHWM, _DOORBELL_HWM)
         self.doorbell.set(zmq.LINGER, 0)
+        self.doorbell.set(zmq.MAXMSGSIZE, 256)  # of subscriptions; see `protocol.bus`
         self.doorbell.bind(self.paths.doorbell)
         self.feed: Feed | None = None
         self.generation = 0
         self.stale = True
+        self._take_ring()
+
+    @property
+    def ring(self) -> RingWriter:
+        """The ring, once there is room for it."""
+        assert self._ring is not None  # noqa: S101 - work() goes no further without it
+        return self._ring
 
     def work(self) -> None:
         """Open, pump or close the source."""
+        if self.untold and time.monotonic() >= self.tell_at:
+            self.notice("warning", "ring", self.untold)
+            self.untold = ""
+        if not self._take_ring():
+            return
+        self._tell_sleep()
         if self.journal.changed() or self.stale:
             self.stale = False
             self._reconcile()
         if self.feed is not None:
             self._pump(self.feed)
         self.ring.beat()
+
+    def _take_ring(self) -> bool:
+        """Have a ring that is as it should be; False while there is no room for it."""
+        try:
+            if self._ring is None:
+                self._ring = RingWriter.open(self.paths.ring, seconds=self.config.capture.ring_seconds)
+                if self._ring.replaced:
+                    self.untold = (
+                        f"a new ring was begun, and what was only in the old one is lost: {self.ring.replaced}"
+                    )
+            elif (wrong := self._ring.mend()) is not None:
+                self.notice("warning", "ring", f"the audio ring was damaged by somebody else and is mended: {wrong}")
+        except ShmFull as error:
+            if not self.full:
+                self.full = True
+                self.notice("error", "full", f"nothing can be recorded: {error}; goes on by itself once there is room")
+            if self._ring is not None:  # cut short, and to touch it could end in SIGBUS
+                self._close_feed()
+                self._ring.close()
+                self._ring, self.stale = None, True
+            return False
+        if self.full:
+            self.full = False
+            self.notice("info", "full", "there is room for the audio ring again")
+        return True
+
+    def _tell_sleep(self) -> None:
+        slept, self.asleep_ns = suspended_ns() - self.asleep_ns, suspended_ns()
+        if slept > _SLEPT_NS and self.feed is not None:
+            self.notice("info", "slept", f"the machine slept for {slept / 1e9:.0f} s; the recording goes on")
 
     def sleep_ms(self) -> int:
         """Return the time until the feed's next block."""
@@ -72,7 +122,7 @@ class Capture(Actor):
             # A new recording; or its ring had to be replaced, and what the VAD had not journalled is fed once more.
             done = recording.source_offset + max(0, (recording.position or 0) - (recording.first or 0))
         try:
-            feed = self._open(source, done)
+            feed = self._open(source, done, same_ring=recording.stream == self.ring.stream)
         except (AudioFileError, MicrophoneUnavailable) as error:
             if recording.stream is None:
                 self.journal.capture_failed(recording.generation, reason=str(error))
@@ -96,19 +146,21 @@ class Capture(Actor):
             )
         )
 
-    def _open(self, source: Source, done: int) -> Feed:
+    def _open(self, source: Source, done: int, *, same_ring: bool) -> Feed:
         if isinstance(source, AudioFile):
             return FileFeed(self.ring, Path(source.path), pace=source.pace, offset=done, room=self._room)
-        if done:
+        if same_ring:
             self._skip_lost_time()
         return MicrophoneFeed(self.ring, self.config.capture.device)
 
     def _skip_lost_time(self) -> None:
         """Let the index jump over the time in which nothing was captured: a gap is never spliced silently."""
         with RingReader.attach(self.paths.ring) as reader:
-            reader.seek(self.ring.position - 1)
-            last = reader.read()
-        if last is not None and (lost := (now_ns() - last.capture_ns) * SAMPLE_RATE // 10**9) > 0:
+            last = reader.frame(max(0, reader.head - 1))
+        if last is None:
+            return
+        lost_ns = now_ns() + suspended_ns() - last.capture_ns - last.asleep_ns
+        if (lost := lost_ns * SAMPLE_RATE // 10**9 - (self.ring.position - last.end)) > 0:
             self.ring.skip(lost)
             self.notice("warning", "gap", f"{lost / SAMPLE_RATE:.1f} s of audio were not captured: the stage restarted")
 
@@ -130,7 +182,8 @@ class Capture(Actor):
         self.page.set("xruns", statistics.xruns)
         self.page.set("position", self.ring.position)
         body = Frames(stream=self.ring.stream, seq=statistics.seq, head=self.ring.position)
-        self.doorbell.send_multipart(encode(body, src=self.name, boot=boot_id(), seq=statistics.seq, t_ns=now_ns()))
+        for frames in rung([encode(body, src=self.name, boot=boot_id(), seq=statistics.seq, t_ns=now_ns())]):
+            self.doorbell.send_multipart(frames)
 
     def _end(self, recording: Recording, reason: str) -> None:
         """Close the source, then say where its samples end: nothing is published for it after that."""
@@ -166,4 +219,5 @@ class Capture(Actor):
         """Leave the ring for a successor; the recording goes on there."""
         self._close_feed()
         self.doorbell.close()
-        self.ring.close()
+        if self._ring is not None:
+            self._ring.close()

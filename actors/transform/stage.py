@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 import msgspec
@@ -31,7 +33,7 @@ class Transform(Actor):
             self._transform(row)
 
     def _transform(self, row: UtteranceRow) -> None:
-        text, context = self.transformer.apply(row.heard or "", self._context(row))
+        text, context = self._apply(row.heard or "", self._context(row))
         failpoint("transform.after_apply")
         self.page.add("utterances")
         if not text:
@@ -42,6 +44,21 @@ class Transform(Actor):
             failpoint("transform.after_commit")
             self.publish(TextReady(stream=row.stream, first=row.first, text=text))
 
+    def _apply(self, heard: str, context: Context) -> tuple[str, Context]:
+        """Transform a text; one that breaks the rules goes on as it was heard, since it would break them again."""
+        try:
+            return self.transformer.apply(heard, context)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it may not hold up what follows
+            # Where, and not what: the error's own words may quote what was said.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.notice(
+                "warning", "rules",
+                f"an utterance is typed as it was heard, since the {self.config.transform.language} rules broke on it "
+                f"({type(error).__name__} at {Path(where.filename).name}:{where.lineno}); please report this",
+            )  # fmt: skip
+            text = heard.strip()
+            return (text if context.glue or not text else f" {text}"), Context(glue=False, case="free")
+
     def _context(self, row: UtteranceRow) -> Context:
         """What was typed before: in this recording, or in one so shortly before that the cursor is still there."""
         remembered, last = self.journal.context()
@@ -51,4 +68,7 @@ class Transform(Actor):
         rested = (row.spoken_ns - last.transformed_ns) / 1e9
         if last.generation != row.generation and rested > self.config.transform.carry:
             return Context()
-        return msgspec.json.decode(remembered, type=Context)
+        try:
+            return msgspec.json.decode(remembered, type=Context)
+        except msgspec.DecodeError:  # of another version
+            return Context(glue=False, case="free")

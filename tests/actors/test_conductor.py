@@ -244,8 +244,8 @@ def test_old_texts_are_forgotten(stages: Stages, paths: Paths, journal: Journal)
     day = 86_400 * 10**9
     for first, age, finish in ((1, 2, True), (2, 2, False), (3, 0, True)):
         journal.segmented(
-            generation=1, stream=1, first=first, end=9, speech_end=9, position=9, spoken_ns=1,
-            wall_ns=time.time_ns() - age * day,
+            generation=1, stream=1, first=first, end=9, speech_end=9, position=9,
+            spoken_ns=time.monotonic_ns() - age * day, wall_ns=time.time_ns() - age * day,
         )  # fmt: skip
         if finish:
             journal.suppressed(first, reason="test")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,10 +48,17 @@ def test_events_are_lines_of_json(file: log.LogFile, path: Path) -> None:
 
 def test_nothing_is_written_before_the_flush(file: log.LogFile, path: Path) -> None:
     """Between two turns of a loop an event costs no system call."""
-    structlog.get_logger().error("first")
+    structlog.get_logger().warning("first")
     assert path.read_bytes() == b""
     file.flush()
     assert [event["event"] for event in events(path)] == ["first"]
+
+
+def test_an_error_is_written_at_once(file: log.LogFile, path: Path) -> None:
+    """An error may be the last word of a process, so it waits for no flush, nor does what was said before it."""
+    structlog.get_logger().info("before")
+    structlog.get_logger().error("the end")
+    assert [event["event"] for event in events(path)] == ["before", "the end"]
 
 
 def test_what_is_below_the_level_is_dropped(file: log.LogFile, path: Path) -> None:
@@ -130,3 +138,23 @@ def test_a_large_log_is_rotated(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_torn_line_is_read_as_one(line: bytes, event: dict[str, str]) -> None:
     """A process killed in mid-write leaves half a line; readers go on."""
     assert dict(log.read(line)) == event
+
+
+def test_a_full_disk_costs_the_oldest_lines(path: Path) -> None:
+    """What cannot be written waits, up to 1,000 lines; the file then says how many are gone, and the stage goes on."""
+    file = log.LogFile(path)
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (0, hard)
+    )  # Python ignores SIGXFSZ, so that a write fails as on a full disk
+    try:
+        for number in range(1_500):
+            file.add({"event": f"line {number}"})
+            file.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert path.read_bytes() == b""
+    file.close()
+    first, *rest = events(path)
+    assert (first["event"], first["lines"]) == ("log lines lost", 500)
+    assert [event["event"] for event in rest] == [f"line {number}" for number in range(500, 1_500)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,9 @@ from typing import Any
 import pytest
 import zmq
 
-from sottovoce.protocol.bus import HIGH_WATER, STAGES, Publisher, Subscriber
-from sottovoce.protocol.exceptions import EndpointBusy
-from sottovoce.protocol.messages import Body, Event, Notice, PipelineState, StageState, decode, encode
+from sottovoce.protocol.bus import BATCH, HIGH_WATER, STAGES, Publisher, Subscriber
+from sottovoce.protocol.exceptions import EndpointBusy, PathError
+from sottovoce.protocol.messages import MAX_BYTES, Body, Event, Notice, PipelineState, StageState, decode, encode
 from sottovoce.protocol.paths import Paths
 
 Open = Callable[..., Any]
@@ -333,6 +336,155 @@ def test_malformed_messages(paths: Paths, publisher: Open, subscriber: Open, unt
         odd.send_multipart(good)
         until(lambda: ear.texts == ["good"], ear.listen)
     assert ear.subscriber.malformed == 5
+
+
+def test_stages_hear_stages_only(publisher: Open, subscriber: Open, until: Open) -> None:
+    """A reader of stages connects to no other name, and drops what says that it comes from one, or from the future."""
+    narrow, wide = Ear(subscriber(stages=STAGES)), Ear(subscriber())
+    vad, odd = publisher("vad"), publisher("odd")
+
+    def turn() -> None:
+        for speaker in (vad, odd):
+            speaker.welcome()
+            speaker.publish(note(speaker.name))
+        narrow.listen()
+        wide.listen()
+
+    until(lambda: {"vad", "odd"} <= set(wide.texts) and narrow.texts, turn)
+    assert set(narrow.texts) == {"vad"}
+    assert narrow.subscriber.malformed == 0
+    for src, t_ns in (("odd", 1), ("v" * 9999, 1), ("vad", 2**62), ("vad", 2**70)):
+        vad.socket.send_multipart(encode(note("forged"), src=src, boot="b", seq=1, t_ns=t_ns))
+    vad.publish(note("genuine"))
+    until(lambda: "genuine" in narrow.texts, narrow.listen)
+    assert "forged" not in narrow.texts
+    assert narrow.subscriber.malformed == 4
+
+
+def test_planted_names(paths: Paths, publisher: Open, subscriber: Open, until: Open) -> None:
+    """Files that only look like endpoints, of any name and number, neither end an observer nor are all connected."""
+    runtime = paths.runtime
+    (runtime / ("x" * 240 + ".events")).touch()
+    (runtime / "a b\n.events").touch()
+    Path(os.fsdecode(os.fsencode(runtime) + b"/\xff.events")).touch()
+    (runtime / "link.events").symlink_to("/dev/null")
+    (runtime / "directory.events").mkdir()
+    vad = publisher("vad")
+    ear = Ear(subscriber())
+    for number in range(200):
+        (runtime / f"many-{number}.events").touch()
+    vad.publish(state("ready"))
+    until(lambda: ear.bodies, lambda: (vad.welcome(), ear.listen()))
+    ear.subscriber._scanned = float("-inf")  # look again now
+    ear.listen()
+    assert len(STAGES) < len(ear.subscriber._known) <= len(STAGES) + 64
+
+
+def test_a_directory_of_others_is_refused(paths: Paths, subscriber: Open) -> None:
+    """An observer does not listen where others may put their sockets; a directory that is not there yet is no error."""
+    paths.runtime.chmod(0o777)
+    with pytest.raises(PathError, match="mode 0777"):
+        subscriber()
+    paths.runtime.chmod(0o700)
+    subscriber()
+    elsewhere = Paths(paths.runtime / "later", paths.state, paths.config)
+    Subscriber(elsewhere).close()
+
+
+def test_repeats_are_few(paths: Paths, publisher: Open, until: Open) -> None:
+    """However often the states are asked for, they are sent again at most once in 20 ms: no amplification."""
+    vad = publisher("vad")
+    vad.publish(state("ready"))
+    with zmq.Context.instance().socket(zmq.XSUB) as asker:
+        asker.set(zmq.LINGER, 0)
+        asker.set(zmq.RCVHWM, 0)
+        asker.connect(paths.endpoint("vad"))
+        asked = 0
+        began = time.monotonic()
+        while time.monotonic() - began < 0.5:
+            for _ in range(20):
+                with contextlib.suppress(zmq.Again):
+                    asker.send(b"\x01state.", zmq.NOBLOCK)
+                    asked += 1
+            vad.welcome()
+        took = time.monotonic() - began
+        until(lambda: not vad.socket.poll(20), vad.welcome)
+        told = 0
+        while asker.poll(50):
+            asker.recv_multipart()
+            told += 1
+    assert asked > 200
+    assert 1 <= told <= (took + 1) / 0.02
+    assert told < asked / 4
+
+
+def test_oversized_messages_are_not_sent(publisher: Open, subscriber: Open, until: Open) -> None:
+    """What readers would cut the connection for is dropped and counted; what follows arrives."""
+    vad = publisher("vad")
+    ear = join(vad, subscriber(), until)
+    vad.publish(note("x" * MAX_BYTES))
+    vad.publish(note("next"))
+    until(lambda: ear.texts, ear.listen)
+    assert ear.texts == ["next"]
+    assert vad.unsent == 1
+
+
+def test_received_messages_are_bounded(publisher: Open, subscriber: Open, paths: Paths, until: Open) -> None:
+    """10 MB from a false publisher are not taken into memory; other publishers are heard on."""
+    vad = publisher("vad")
+    ear = join(vad, subscriber(), until)
+    with zmq.Context.instance().socket(zmq.XPUB) as odd:
+        odd.set(zmq.LINGER, 0)
+        odd.bind(paths.endpoint("odd"))
+        until(lambda: odd.poll(0), ear.listen)
+        for _ in range(20):
+            odd.send_multipart([b"notice", bytes(10 << 20)])
+            vad.publish(note("on"))
+            until(lambda: ear.texts, ear.listen)
+            ear.events.clear()
+        assert ear.subscriber.malformed == 0, "they were not even received"
+        # zmq gives such a connection up for good; we do not.
+        good = encode(note("well-behaved"), src="odd", boot="b", seq=1, t_ns=1)
+        until(lambda: "well-behaved" in ear.texts, lambda: (odd.send_multipart(good), ear.listen()))
+
+
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48)  # ZMTP 3.0
+
+
+@pytest.mark.parametrize("noise", [b"\xff" * 200, GREETING + b"\x02" + b"\xff" * 8], ids=["no greeting", "no frame"])
+def test_who_breaks_the_rules_is_tried_again(
+    paths: Paths, publisher: Open, subscriber: Open, until: Open, noise: bytes
+) -> None:
+    """Something at a stage's path that does not speak ZeroMQ: the stage is heard once it is back at its place."""
+    path = paths.runtime / "vad.events"
+    with socket.socket(socket.AF_UNIX) as false:
+        false.bind(str(path))
+        false.listen()
+        ear = Ear(subscriber(stages=["vad"]))
+        connection, _ = false.accept()
+        with connection, contextlib.suppress(ConnectionError):
+            connection.settimeout(10)
+            connection.sendall(noise)
+            while connection.recv(1000):  # until it is cut
+                pass
+    path.unlink()
+    vad = publisher("vad")
+    vad.publish(state("ready"))
+    until(lambda: ear.bodies, lambda: (vad.welcome(), ear.listen()))
+
+
+def test_a_flood_leaves_time(publisher: Open, subscriber: Open, until: Open) -> None:
+    """A turn ends, however much waits: of very many messages a batch is taken."""
+    vad = publisher("vad")
+    ear = join(vad, subscriber(), until)
+    for number in range(BATCH + 50):
+        vad.publish(note(str(number)))
+    until(lambda: ear.subscriber.wait(0))
+    taken = []
+    while sum(taken) < BATCH + 50:
+        ear.subscriber.wait(1.0)
+        taken.append(len(list(ear.subscriber.drain())))
+    assert max(taken) <= BATCH
 
 
 def test_wait(publisher: Open, subscriber: Open, until: Open) -> None:

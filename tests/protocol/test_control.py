@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,10 @@ def handle(verb: str, args: dict[str, Any]) -> dict[str, Any]:
     """Answer as a conductor would."""
     if verb == "refuse":
         raise ControlError("busy", "there is a recording already")
+    if verb == "overflow":
+        raise OverflowError("Integer value out of range")
+    if len(verb) > 1_000:
+        raise ControlError("unknown_verb", f"no verb {verb!r}")
     return {"verb": verb, "args": args}
 
 
@@ -106,7 +112,8 @@ def test_plain_req_socket(address: str) -> None:
     "payload",
     [
         b"", b"{", b"\xff\xfe", b"null", b"[]", b'"toggle"', b"{}", b'{"verb": 1}', b'{"verb": "a", "args": []}',
-        b'{"verb": "a", "args": null}', b"[" * 60_000, b'{"id":' * 10_000, b"1" * 60_000,
+        b'{"verb": "a", "args": null}', b"[" * 60_000, b'{"id":' * 10_000, b"1" * 60_000, b'{"verb": "a", "id": NaN}',
+        b'{"verb": "a", "args": {"x": Infinity}}', b'{"verb": "overflow"}',
     ],
 )  # fmt: skip
 def test_malformed(dealer: Callable[..., dict[str, Any]], payload: bytes) -> None:
@@ -130,6 +137,117 @@ def test_every_request_is_answered(dealer: Callable[..., dict[str, Any]], payloa
     """Any bytes at all get one well-formed reply."""
     reply = dealer(b"", payload)
     assert set(reply) == ({"id", "ok", "result"} if reply["ok"] else {"id", "ok", "error"})
+
+
+def test_deep_ids(address: str) -> None:
+    """An id of any depth is either echoed or refused: none that can be read and not be written ends the server."""
+    answers = []
+    with zmq.Context.instance().socket(zmq.REQ) as client:
+        client.set(zmq.LINGER, 0)
+        client.connect(address)
+        for depth in range(900, 1_010):
+            client.send(b'{"verb": "status", "id": ' + b"[" * depth + b"]" * depth + b"}")
+            assert client.poll(10_000), f"no answer to an id of depth {depth}"
+            reply = client.recv()  # not to be decoded here, where the stack is deeper
+            answers.append(b'"ok": true' in reply)
+            assert reply.startswith(b'{"id": [' if answers[-1] else b'{"id": null, "ok": false')
+    assert set(answers) == {True, False}
+
+
+def test_refusals_are_short(dealer: Callable[..., dict[str, Any]]) -> None:
+    """A refusal quotes a thousand signs of a request at most, not 60,000."""
+    reply = dealer(b"", json.dumps({"verb": "v" * 60_000}).encode())
+    assert reply["error"]["code"] == "unknown_verb"
+    assert len(reply["error"]["text"]) < 1_100
+
+
+def test_who_never_reads_costs_little(paths: Paths) -> None:
+    """Of the replies to a client that asks on and on and reads none, a few are kept; others are answered meanwhile."""
+    server = ControlServer(paths.control)
+    deadline = time.monotonic() + 60
+    payload = json.dumps({"verb": "status", "id": "é" * 10_000}).encode()
+    answered = 0
+
+    def answer(verb: str, args: dict[str, Any]) -> dict[str, Any]:
+        nonlocal answered
+        answered += 1
+        return {"filler": "x" * 50_000}
+
+    with zmq.Context.instance().socket(zmq.DEALER) as deaf, zmq.Context.instance().socket(zmq.DEALER) as other:
+        for client in (deaf, other):
+            client.set(zmq.LINGER, 0)
+        deaf.set(zmq.RCVHWM, 1)
+        deaf.connect(paths.control)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        while answered < 2_000 and time.monotonic() < deadline:  # 220 MB of replies
+            with contextlib.suppress(zmq.Again):
+                deaf.send_multipart([b"", payload], zmq.NOBLOCK)
+            server.serve(answer)
+        assert answered >= 2_000
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000
+        other.connect(paths.control)
+        other.send_multipart([b"", b'{"verb": "status"}'])
+        while not other.poll(5):
+            assert time.monotonic() < deadline
+            server.serve(answer)
+    server.close()
+
+
+def test_a_turn_is_short(paths: Paths, until: Callable[..., None]) -> None:
+    """However many requests wait, `serve` returns after some milliseconds, and answers the rest when called again."""
+    server = ControlServer(paths.control)
+    answered = 0
+
+    def slow(verb: str, args: dict[str, Any]) -> dict[str, Any]:
+        nonlocal answered
+        answered += 1
+        time.sleep(0.002)
+        return {}
+
+    with zmq.Context.instance().socket(zmq.DEALER) as client:
+        client.set(zmq.LINGER, 0)
+        client.connect(paths.control)
+        for _ in range(50):
+            client.send_multipart([b"", b'{"verb": "status"}'])
+        until(lambda: server.socket.poll(0))
+        turns = 0
+        while answered < 50:
+            server.serve(slow)
+            turns += 1
+        assert turns > 5
+    server.close()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"", b"[]", b"{}", b"\xff", b"[" * 10_000, b'{"id": 1}', b'{"id": "ID", "ok": false}',
+        b'{"id": "ID", "ok": true}',
+        b'{"id": "ID", "ok": true, "result": 5}', b'{"id": "ID", "ok": false, "error": "x"}', b'{"id": "other"}',
+        b'{"id": "ID", "ok": 1, "result": {}}',
+    ],
+)  # fmt: skip
+def test_odd_replies(paths: Paths, reply: bytes) -> None:
+    """Whatever answers in the service's place ends in a ControlError for the client, and in no other."""
+    over = threading.Event()
+
+    def answer() -> None:
+        with zmq.Context.instance().socket(zmq.ROUTER) as false:
+            false.set(zmq.LINGER, 200)
+            false.bind(paths.control)
+            over.set()
+            assert false.poll(10_000)
+            frames = false.recv_multipart()
+            asked = json.loads(frames[-1])["id"].encode()
+            false.send_multipart([*frames[:-1], reply.replace(b"ID", asked)])
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert over.wait(10)
+    with pytest.raises(ControlError) as caught:
+        request(paths.control, "status", timeout=10.0)
+    assert caught.value.code == "malformed"
+    thread.join()
 
 
 def test_oversize(address: str) -> None:

@@ -115,8 +115,8 @@ def test_names_and_limits(paths: Paths) -> None:
     for address in (paths.control, paths.doorbell, paths.endpoint("<name>")):
         assert address.replace(str(paths.runtime), "<runtime directory>") in where
     assert f"{HIGH_WATER:,} messages" in PAGE
-    assert MAX_BYTES == 1 << 20
-    assert "at most 1 MiB" in PAGE
+    assert MAX_BYTES == 64 << 10
+    assert "A message has at most 64 KiB" in PAGE
     assert MAX_REQUEST == 64 << 10
     assert "at most 64 KiB" in PAGE
 

@@ -528,7 +528,7 @@ def test_garbage(tmp_path: Path, content: bytes) -> None:
     """A file that is no database is refused with what to do about it, and is left as it was."""
     path = tmp_path / "journal.db"
     path.write_bytes(content)
-    assert "move the file aside" in _open_and_fail(path)
+    assert "kept aside" in _open_and_fail(path)
     assert path.read_bytes() == content
 
 
@@ -541,7 +541,7 @@ def test_truncated(tmp_path: Path) -> None:
     whole.close()
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises((JournalError, sqlite3.DatabaseError)):
+    with pytest.raises(JournalError):
         Journal(path).utterances()
 
 

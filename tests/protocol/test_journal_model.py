@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from sottovoce.protocol.clocks import now_ns
+from sottovoce.protocol.exceptions import JournalError
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.rows import UNFINISHED
 
@@ -40,6 +42,8 @@ class Said:
     state: str = "segmented"
     heard: str | None = None
     text: str | None = None
+    again: bool = False
+    """Whether it is the text of another, put up once more; its key is then its ordinal, in stream 0."""
 
 
 @dataclass
@@ -67,7 +71,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="sv-", dir="/dev/shm"))
         self.path = self.folder / "journal.db"
         self.journals = [Journal(self.path, keep=keep) for _ in range(CONNECTIONS)]
-        self.said: dict[int, Said] = {}  # by first sample, in the order of entering
+        self.said: dict[int, Said] = {}  # by first sample, in the order of entering; below 0, those retyped, by ordinal
+        self.attempts = (0, 0)
         self.wanted: dict[int, Wanted] = {}
         self.screen: list[int] = []
         self.forgotten = 0
@@ -148,10 +153,13 @@ class JournalMachine(RuleBasedStateMachine):
         if not new:
             return multiple()
         ordinal = self.journals[via].utterances(limit=1)[0].ordinal
-        assert ordinal > max([self.forgotten, *(said.ordinal for said in self.said.values())])
+        self._is_new(ordinal)
         state = "suppressed" if self._recording(generation).cancelled else "segmented"
         self.said[first] = Said(generation, ordinal, state)
         return first
+
+    def _is_new(self, ordinal: int) -> None:
+        assert ordinal > max([self.forgotten, *(said.ordinal for said in self.said.values())])
 
     def _enter(self, via: int, generation: int, first: int) -> bool:
         return self.journals[via].segmented(
@@ -192,7 +200,7 @@ class JournalMachine(RuleBasedStateMachine):
         row = journal.oldest(*UNFINISHED)
         if row is None or row.state != "transformed":
             return
-        said = self.said[row.first]
+        said = self.said[row.first if row.stream else -row.ordinal]
         assert said.ordinal == row.ordinal
         assert journal.intent(row.ordinal, backend="file")
         assert not journal.intent(row.ordinal, backend="file")
@@ -213,7 +221,41 @@ class JournalMachine(RuleBasedStateMachine):
             self._restart(via)
             while (left := self.journals[via].oldest("intent")) is not None:
                 assert self.journals[via].in_doubt(left.ordinal, reason="died")
-                self.said[left.first].state = "in_doubt"
+                self.said[left.first if left.stream else -left.ordinal].state = "in_doubt"
+
+    @rule(via=which, data=st.data())
+    def retype(self, via: int, data: st.DataObject) -> None:
+        """Put a text up once more: the last in order, if it has ended; else nothing changes."""
+        if not self.said:
+            return
+        old = data.draw(st.sampled_from(list(self.said.values())))
+        text = f"again {old.ordinal}"
+        if old.state in UNFINISHED:
+            with pytest.raises(JournalError, match="still on its way"):
+                self.journals[via].retyped(old.ordinal, text=text, wall_ns=0)
+            return
+        ordinal = self.journals[via].retyped(old.ordinal, text=text, wall_ns=10**6)
+        self._is_new(ordinal)
+        self.said[-ordinal] = Said(0, ordinal, "transformed", text=text, again=True)
+
+    @rule(via=which, data=st.data())
+    def delete(self, via: int, data: st.DataObject) -> None:
+        """Delete some: those that have ended go, whoever of them is asked for; the others stay."""
+        some = data.draw(st.lists(st.sampled_from(sorted(self.said)), unique=True)) if self.said else []
+        gone = [first for first in some if self.said[first].state not in UNFINISHED]
+        asked = [self.said[first].ordinal for first in some]
+        assert self.journals[via].delete([*asked, 10**9]) == len(gone)
+        self._forget(gone)
+
+    @rule(via=which, data=st.data())
+    def attempt(self, via: int, data: st.DataObject) -> None:
+        """Decodes of one utterance in a row are counted, through whatever connection."""
+        if not self.said:
+            return
+        ordinal = data.draw(st.sampled_from([said.ordinal for said in self.said.values()]))
+        last, count = self.attempts
+        self.attempts = (ordinal, count + 1 if last == ordinal else 1)
+        assert self.journals[via].attempted(ordinal) == self.attempts[1]
 
     def _erase(self, said: Said) -> None:
         if self.keep == "none":
@@ -240,8 +282,11 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(via=which, before=consumes(firsts))
     def forget(self, via: int, before: int) -> None:
         """Delete what is finished and older, and closed recordings of which nothing is left, but for the newest."""
-        gone = [first for first, s in self.said.items() if first < before and s.state not in UNFINISHED]
+        gone = [first for first, s in self.said.items() if first < before and s.state not in UNFINISHED and not s.again]
         assert self.journals[via].forget(before_wall_ns=before) == len(gone)
+        self._forget(gone)
+
+    def _forget(self, gone: list[int]) -> None:
         for first in gone:
             self.forgotten = max(self.forgotten, self.said.pop(first).ordinal)
         used = {said.generation for said in self.said.values()}
@@ -254,7 +299,7 @@ class JournalMachine(RuleBasedStateMachine):
     @invariant()
     def journal_is_the_model(self) -> None:
         """Every connection sees the same utterances, in the order of entering, in the model's state."""
-        expected = [(s.ordinal, first, s.state, s.heard, s.text) for first, s in self.said.items()]
+        expected = [(s.ordinal, abs(first), s.state, s.heard, s.text) for first, s in self.said.items()]
         for journal in self.journals:
             rows = [(row.ordinal, row.first, row.state, row.heard, row.text) for row in journal.utterances()]
             assert rows == expected

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sottovoce.protocol.exceptions import EndpointBusy
+from sottovoce.protocol.exceptions import EndpointBusy, PathError
 from sottovoce.protocol.locks import NameLock
 
 OWNER = """
@@ -75,6 +75,6 @@ def test_children_do_not_inherit(child: Callable[..., Any], tmp_path: Path) -> N
 def test_link_is_refused(tmp_path: Path) -> None:
     """A link in the place of the lock file is not followed."""
     (tmp_path / "vad.lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(PathError, match="symbolic links"):
         NameLock(tmp_path / "vad.lock")
     assert not (tmp_path / "elsewhere").exists()

@@ -18,8 +18,10 @@ from sottovoce.protocol.messages import (
     MAX_BYTES,
     Body,
     Draft,
+    Final,
     Frames,
     Notice,
+    PipelineState,
     Utterance,
     decode,
     encode,
@@ -171,23 +173,36 @@ def test_size_limit() -> None:
         decode(_wire(DRAFT | {"text": "x" * (room + 1)}))
 
 
-DEEP = b"[" * 100_000 + b"]" * 100_000
+def test_the_largest_legitimate_messages_fit() -> None:
+    """A minute of speech with 300 drafts, in signs of four bytes, and a path as long as Linux has, all escaped."""
+    minute = Final(
+        stream=2**63, first=2**40, end=2**40, text="\U0001f600" * 1_500, window_id=2**62,
+        corrects_window_ids=(2**62,) * 300, model="m" * 100, audio_s=60.0, decode_s=1.0, speculative=True,
+    )  # fmt: skip
+    path = PipelineState(state="recording", generation=2**40, source="\x01" * 4_095, waiting=10)
+    sizes = [len(encode(body, src="stt-final", boot="b" * 36, seq=2**40, t_ns=2**62)[1]) for body in (minute, path)]
+    assert 24_000 < max(sizes) < MAX_BYTES / 2
+    assert sizes[0] > 12_000
+
+
+DEEP = b"[" * 30_000 + b"]" * 30_000
 
 
 @pytest.mark.parametrize(
     "payload",
     [
         DEEP,
+        b"[" * 60_000,
+        b'{"a":' * 12_000,
         b"[" * 100_000,
-        b'{"a":' * 100_000,
         _wire("@").replace(b'"@"', DEEP),
         _wire(DRAFT | {"more": "@"}).replace(b'"@"', DEEP),
         _wire(hops="@").replace(b'"@"', DEEP),
     ],
-    ids=["array", "open array", "open object", "body", "unknown field", "unknown envelope field"],
+    ids=["array", "open array", "open object", "too large", "body", "unknown field", "unknown envelope field"],
 )
 def test_deep_nesting(payload: bytes) -> None:
-    """JSON nested 100,000 deep, wherever, is an error like any other: no crash, no RecursionError."""
+    """JSON nested as deep as fits, wherever, is an error like any other: no crash, no RecursionError."""
     with pytest.raises(MessageError):
         decode(payload)
 

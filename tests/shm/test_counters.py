@@ -145,7 +145,8 @@ def test_a_missing_page_is_named(page_path: Path) -> None:
         (0, b"\0", "version"),
         (8, b"\0\0\0\0\0\0\0\0", "another boot"),
         (40, b"\x01", "table of names"),
-        (48, b"\xff", "do not fit"),
+        (48, b"\xff", "table of names"),
+        (56, b"\xff\xff\xff", "damaged"),
         (64, b"xx", "table of names"),
     ],
 )

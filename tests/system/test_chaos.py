@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from sottovoce.actors import failpoints
-from sottovoce.ops import bench_chaos
+from sottovoce.actors import failpoints, lossy
+from sottovoce.actors.lossy import Channel, Shares
+from sottovoce.ops import bench_chaos, census, service
+from sottovoce.ops.attack import Attack, Strike
+from sottovoce.ops.exceptions import ServiceError
 from sottovoce.ops.live import feed
-from sottovoce.ops.private import private_service
+from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.ops.verdict import Played, Tally, compare
+from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.messages import Notice, NotTyped
+from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import Recording, State, UtteranceRow
 
 ACTORS = Path(__file__).parents[2] / "actors"
@@ -99,6 +106,71 @@ def test_the_list_of_points_is_the_code() -> None:
     assert Counter(re.findall(r'failpoint\("(.*?)"\)', code)) == Counter(failpoints.POINTS)
 
 
+# -- messages ----------------------------------------------------------------------------------------------------------
+
+
+def through(channel: Channel[int], *messages: int) -> list[int]:
+    """Return what arrives of `messages` now."""
+    return list(channel(messages))
+
+
+def until_all(channel: Channel[int], held: set[int]) -> list[int]:
+    """Return what arrives until all of `held` has, without another message."""
+    came: list[int] = []
+    deadline = time.monotonic() + 20
+    while not held <= set(came):
+        assert time.monotonic() < deadline, "a message that was held back never came"
+        came += through(channel)
+    return came
+
+
+def test_without_shares_all_messages_arrive(tmp_path: Path) -> None:
+    """Where nothing was settled, and where that was taken back, each message arrives once and in order."""
+    channel = Channel[int](tmp_path)
+    assert through(channel, 1, 2, 3) == [1, 2, 3]
+    lossy.settle(tmp_path, Shares(lost=1))
+    assert through(channel, 4) == []
+    (tmp_path / lossy.MESSAGES).unlink()
+    assert through(channel, 5) == [5]
+
+
+def test_shares_are_changed_while_it_runs(tmp_path: Path) -> None:
+    """Lost, doubled or late, as was settled last."""
+    channel = Channel[int](tmp_path)
+    lossy.settle(tmp_path, Shares(doubled=1))
+    came = through(channel, *range(20))
+    twice = Counter(came + until_all(channel, set(range(20)) - {n for n in range(20) if came.count(n) == 2}))
+    assert twice == dict.fromkeys(range(20), 2)
+    lossy.settle(tmp_path, Shares(late=1))
+    assert through(channel, *range(20)) == []
+    assert sorted(until_all(channel, set(range(20)))) == list(range(20))
+
+
+def test_the_shares_are_as_settled(tmp_path: Path) -> None:
+    """Of 20,000 messages a tenth each is lost, doubled and late, and all that is counted, over all channels."""
+    lossy.settle(tmp_path, Shares(lost=0.1, doubled=0.1, late=0.1, seed=1))
+    for channel in (Channel[int](tmp_path), Channel[int](tmp_path)):
+        for first in range(0, 10_000, 100):
+            through(channel, *range(first, first + 100))
+    counts = lossy.counted(tmp_path)
+    assert counts.passed == 20_000
+    for count in (counts.dropped, counts.doubled, counts.late):
+        assert 1_700 < count < 2_300
+
+
+def test_shares_are_of_one_whole(tmp_path: Path) -> None:
+    """More than all messages cannot be lost, doubled and late."""
+    with pytest.raises(ValueError, match="1 at most together"):
+        lossy.settle(tmp_path, Shares(lost=0.5, doubled=0.5, late=0.5))
+
+
+def test_a_service_of_a_person_loses_nothing() -> None:
+    """Without the variable, messages pass untouched: it is the very same object."""
+    messages = iter([1])
+    assert lossy.received(messages) is messages  # type: ignore[arg-type,comparison-overlap]
+    assert lossy.rung(messages) is messages  # type: ignore[arg-type,comparison-overlap]
+
+
 # -- the judge ---------------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +203,27 @@ def test_an_utterance_that_did_not_come_is_lost() -> None:
     assert (tally.utterances, tally.lost, tally.unexpected, tally.stuck) == (3, 3, 1, 1)
 
 
+def test_recovery_is_told_with_and_without_the_load(tmp_path: Path) -> None:
+    """What the successor's engine took to load is left out; a strike whose load is unknown is not counted there."""
+    paths = Paths(tmp_path / "run", tmp_path / "state", tmp_path / "config.toml")
+    attack = Attack(
+        PrivateService(paths, tmp_path / "typed", 0.0), tmp_path, random.Random(1), kills=3, every=1, aimed=0, frozen=0,
+        supervisord=0,
+    )  # fmt: skip
+    second = 10**9
+    attack.strikes = [
+        Strike("stt-final", 1, signal.SIGKILL, 0, back_ns=2 * second, successor=2),
+        Strike("stt-final", 2, signal.SIGKILL, 3 * second, back_ns=9 * second, successor=3),
+        Strike("inject", 4, signal.SIGKILL, 10 * second, back_ns=11 * second, successor=5),
+        Strike("supervisord", 6, signal.SIGKILL, 12 * second, back_ns=15 * second),
+    ]
+    report = attack.report({("stt-final", 2): 1.5})
+    assert report["recovery_s"] == {"n": 3, "p50": 2.0, "p95": 5.6, "max": 6.0}
+    assert report["recovery_without_load_s"] == {"n": 2, "p50": 0.75, "p95": 0.975, "max": 1.0}
+    assert report["load_s"]["stt-final"]["max"] == 1.5
+    assert report["up_again_s"]["max"] == 3.0
+
+
 # -- the service -------------------------------------------------------------------------------------------------------
 
 
@@ -143,16 +236,52 @@ def test_doubt_is_told(beckett: Path) -> None:
     assert [body.code for body in events if isinstance(body, Notice)] == ["in_doubt"]
 
 
+def test_supervisord_is_killed_and_stopped(beckett: Path) -> None:
+    """Killed, no process outlives it, and each is there once after `up`; stopped, `up` says so and it goes on."""
+    with private_service() as private:
+        paths, process = private.paths, private.process
+        assert process is not None
+        first = census.everybody(paths)
+        assert {name: len(pids) for name, pids in first.items()} == dict.fromkeys(first, 1)
+        assert first.pop(census.SUPERVISORD) == [process.pid]
+        assert census.children(process.pid) == {name: pids[0] for name, pids in first.items()}
+        process.kill()
+        deadline = time.monotonic() + 2
+        while census.everybody(paths):
+            assert time.monotonic() < deadline, "a stage outlived supervisord by 2 s"
+        private.up()
+        second = census.everybody(paths)
+        assert {name: len(pids) for name, pids in second.items()} == dict.fromkeys([*first, census.SUPERVISORD], 1)
+        stopped = second[census.SUPERVISORD][0]
+        subscriber = Subscriber(paths, ("notice",))
+        try:
+            os.kill(stopped, signal.SIGSTOP)
+            with pytest.raises(ServiceError, match=f"kill -CONT {stopped}"):
+                service.start(paths, detach=False)
+            os.kill(second["inject"][0], signal.SIGKILL)  # whom nobody can replace before it goes on
+            told: list[str] = []
+            deadline = time.monotonic() + 30
+            while len(census.children(stopped)) < len(first) or not told:
+                assert time.monotonic() < deadline, "supervisord was left as it was"
+                subscriber.wait(0.1)
+                told += [event.body.text for event in subscriber.drain() if isinstance(event.body, Notice)]
+        finally:
+            subscriber.close()
+        assert told[0] == f"supervisord (process {stopped}) was stopped and is made to go on"
+
+
 def test_nothing_is_lost(beckett: Path) -> None:
-    """Every fail point is hit, stages are killed at random and frozen, and no utterance is lost or comes twice."""
+    """Fail points, random kills and freezes, supervisord, lost, doubled and late messages: nothing lost or twice."""
     told: list[str] = []
     report = bench_chaos.run(
-        kills=len(failpoints.POINTS) + 2, seconds=12, seed=4, pace=2.0, aimed=0.9, frozen=0.05, tell=told.append
-    )
-    assert {name: report[name] for name in bench_chaos.ZERO} == dict.fromkeys(bench_chaos.ZERO, 0)
+        kills=len(failpoints.POINTS) + 2, seconds=12, seed=4, pace=2.0, aimed=0.85, frozen=0.05, supervisord=0.08,
+        loss=0.1, tell=told.append,
+    )  # fmt: skip
+    assert not bench_chaos.failed(report), {name: report[name] for name in bench_chaos.ZERO}
     assert (report["unexpected"], report["stuck"], report["not_back"]) == (0, 0, 0)
     assert report["kills"] >= len(failpoints.POINTS) + 2
     assert report["utterances"] == report["typed"] + report["suppressed"] + report["in_doubt"] + report["late"]
     assert len(report["points"]) > len(failpoints.POINTS) // 2
     assert len(told) == report["plays"]
+    assert min(report[name] for name in ("dropped", "doubled", "delayed", "supervisord_kills")) > 0
     assert f"kills                   {report['kills']}" in bench_chaos.render(report)

@@ -11,6 +11,9 @@ journal.py is lost here, too. The stages are modelled by hand, one line for each
 publish), and a test compares the order of these steps with the source. Time is one number, how many utterances have
 become too old to type; a message is a wake-up in a mailbox, as no stage looks at what one says before it types.
 
+What else a person may do meanwhile, cancel, have typed again, delete, is a step of the world; so is an utterance that
+kills the recogniser whenever it is decoded. Each is let loose in tests of its own, or there were too many states.
+
 Never lost is checked as: from every state, the end of all utterances can be reached by steps of the stages alone,
 with no further kill, loss, mishap or change of mind. In a finite system with fair processes that is the same as being
 reached.
@@ -34,15 +37,21 @@ from typing import Final, NamedTuple
 import pytest
 
 from sottovoce.actors.inject.stage import Inject
+from sottovoce.actors.stt import _ATTEMPTS as ATTEMPTS
 from sottovoce.actors.stt import FinalRecogniser
 from sottovoce.actors.transform.stage import Transform
 from sottovoce.actors.vad import Vad
 from sottovoce.protocol.clocks import now_ns
+from sottovoce.protocol.exceptions import JournalError
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.rows import UNFINISHED
 
 ABSENT: Final = "absent"
 """State of an utterance that the VAD has not found yet."""
+GONE: Final = "gone"
+"""State of an utterance that was deleted."""
+AGAIN: Final = 10
+"""What is added to an utterance's key when its text is put up to be typed again, as a row of its own."""
 METHODS: Final = tuple(
     name for name, value in vars(Journal).items()
     if inspect.isfunction(value)
@@ -75,14 +84,32 @@ class Bench:
             return self.segment(first, generation)
         if method == "cancel":
             return self.journal.stop_recording(generation, cancel=True)
-        ordinal = next((row.ordinal for row in self.journal.utterances() if row.first == first), -1)
+        ordinal = next((row.ordinal for row in self.journal.utterances() if row.first == first and row.stream), -1)
         wanted = inspect.signature(getattr(self.journal, method)).parameters.values()
         texts = {p.name: "x" for p in wanted if p.name != "ordinal" and p.default is inspect.Parameter.empty}
         return bool(getattr(self.journal, method)(ordinal, **texts))
 
+    def retype(self, first: int) -> bool:
+        """Put utterance `first` up once more; False if it is refused."""
+        row = next(row for row in self.journal.utterances() if row.first == first and row.stream)
+        try:
+            new = self.journal.retyped(row.ordinal, text="x", wall_ns=0)
+        except JournalError:
+            return False
+        assert self.journal.utterance(new).state == "transformed"
+        assert self.journal.utterances(limit=1)[0].ordinal == new
+        return True
+
+    def delete(self, first: int) -> bool:
+        """Delete utterance `first`; False if it stays."""
+        row = next(row for row in self.journal.utterances() if row.first == first and row.stream)
+        deleted = self.journal.delete([row.ordinal]) == 1
+        assert (self.state(first) == ABSENT) is deleted
+        return deleted
+
     def state(self, first: int) -> str:
         """Return the utterance's state."""
-        return next((row.state for row in self.journal.utterances() if row.first == first), ABSENT)
+        return next((row.state for row in self.journal.utterances() if row.first == first and row.stream), ABSENT)
 
     def build(self, *path: str) -> tuple[int, int]:
         """Make an utterance and lead it along methods; return its first sample and its recording."""
@@ -100,6 +127,10 @@ class Transitions:
     after: dict[tuple[str, str], tuple[str, bool]]
     paths: dict[str, tuple[str, ...]]
     """A way into each state, as methods."""
+    retyped: frozenset[str] = frozenset()
+    """States in which an utterance may be put up once more."""
+    deleted: frozenset[str] = frozenset()
+    """States in which it may be deleted."""
 
     @classmethod
     def of(cls, bench: Bench) -> Transitions:
@@ -121,7 +152,10 @@ class Transitions:
         first, generation = bench.build("cancel")
         said = bench.apply("segmented", first, generation)
         after["segmented, cancelled", ABSENT] = (bench.state(first), said)
-        return cls(after, paths)
+        there = [state for state in paths if state != ABSENT]
+        retyped = frozenset(state for state in there if bench.retype(bench.build(*paths[state])[0]))
+        deleted = frozenset(state for state in there if bench.delete(bench.build(*paths[state])[0]))
+        return cls(after, paths, retyped, deleted)
 
     def unguarded(self) -> Transitions:
         """Return a journal whose methods do not ask for the state they expect."""
@@ -130,7 +164,7 @@ class Transitions:
             (method, state): (to[method], True) if method in METHODS and state != ABSENT else found
             for (method, state), found in self.after.items()
         }
-        return replace(self, after=after)
+        return replace(self, after=after, retyped=frozenset(self.paths), deleted=frozenset(self.paths))
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +209,8 @@ class State(NamedTuple):
     inject: Step = SETUP
     mail: tuple[int, int, int] = (0, 0, 0)
     """Whether a message is on its way to stt, transform, inject."""
+    attempt: tuple[int, int] = (-1, 0)
+    """The place that was attempted last, and how often in a row."""
     orphan: int = -1
     """Used by one mutant: what a tool goes on typing after the injector has died."""
 
@@ -199,6 +235,14 @@ class Service:
     messages: bool
     """Whether any message arrives at all."""
     cancels: bool = True
+    ages: bool = True
+    """Whether an utterance may become too old to type."""
+    retypes: bool = False
+    """Whether the person has an utterance typed again, once."""
+    deletes: bool = False
+    """Whether the person deletes utterances."""
+    poison: int = -1
+    """The utterance that kills the recogniser; -1 for none, and then attempts are not counted."""
     finished: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -217,11 +261,25 @@ class Service:
         for to, count in enumerate(state.mail):
             if count:
                 yield f"the message to {STAGES[to]} is lost", False, state._replace(mail=_mail(state.mail, to, 0))
-        if state.old < state.position:
+        if self.ages and state.old < state.position:
             yield "time passes", False, state._replace(old=state.old + 1)
         if self.cancels and not state.cancelled:
-            rows = tuple(Row(row.key, self.journal.after["cancel", row.state][0]) for row in state.rows)
+            rows = tuple(row if row.key >= AGAIN else self.cancelled(row) for row in state.rows)
             yield "the recording is cancelled", False, state._replace(rows=rows, cancelled=True)
+        if self.retypes and not any(row.key >= AGAIN for row in state.rows):
+            for row in state.rows:
+                if row.state in self.journal.retyped:
+                    rows = (*state.rows, Row(row.key + AGAIN, "transformed"))
+                    yield f"{row.key} is to be typed again", False, state._replace(rows=rows)
+        if self.deletes:
+            for at, row in enumerate(state.rows):
+                if row.state in self.journal.deleted:
+                    rows = (*state.rows[:at], Row(row.key, GONE), *state.rows[at + 1 :])
+                    yield f"{row.key} is deleted", False, state._replace(rows=rows)
+
+    def cancelled(self, row: Row) -> Row:
+        """Return what becomes of an utterance when its recording is cancelled."""
+        return row if row.state == GONE else Row(row.key, self.journal.after["cancel", row.state][0])
 
     def kills(self, state: State) -> Iterator[Move]:
         """A process is killed, and another takes its place: what it had in its memory is gone.
@@ -238,6 +296,8 @@ class Service:
     def commit(self, state: State, method: str, at: int) -> tuple[State, bool]:
         """Do a transition of the journal; the state after it, and what the journal says."""
         row = state.rows[at]
+        if row.state == GONE:
+            return state, False
         found, said = self.journal.after[method, row.state]
         return state._replace(rows=(*state.rows[:at], Row(row.key, found), *state.rows[at + 1 :])), said
 
@@ -277,7 +337,7 @@ class Service:
 
     def enter(self, state: State, key: int) -> tuple[State, bool]:
         """`Journal.segmented`, but for the position."""
-        known = next((at for at, row in enumerate(state.rows) if row.key == key), None)
+        known = next((at for at, row in enumerate(state.rows) if row.key == key and row.state != GONE), None)
         if known is not None:
             return self.commit(state, "segmented", known)
         found, said = self.journal.after["segmented, cancelled" if state.cancelled else "segmented", ABSENT]
@@ -293,14 +353,36 @@ class Service:
             found = self.oldest(state, "segmented")
             if found is None:
                 yield "has nothing to do", state._replace(stt=IDLE)
+            elif self.poison >= 0:
+                yield "reads", state._replace(stt=("attempt", found))
             else:
-                yield "reads, finds words", state._replace(stt=("transcribed", found))
-                yield "reads, finds none", state._replace(stt=("suppressed", found))
+                yield from self.stt_decode(state, found)
+        elif step == "attempt":
+            after, count = self.stt_attempt(state, at)
+            if count > ATTEMPTS:
+                yield "has tried often enough", after._replace(stt=("suppressed", at))
+            else:
+                yield f"notes attempt {count}", after._replace(stt=("decode", at))
+        elif step == "decode":
+            yield from self.stt_decode(state, at)
         elif step == "publish":
             yield "publishes", self.publish(state, TRANSFORM, INJECT)._replace(stt=READ)
         else:
             after, moved = self.commit(state, step, at)
             yield f"commits {step}", after._replace(stt=("publish", 0) if moved else READ)
+
+    def stt_attempt(self, state: State, at: int) -> tuple[State, int]:
+        """`Journal.attempted`; what it returns is no more than it takes to give up."""
+        count = min(state.attempt[1] + 1, ATTEMPTS + 1) if state.attempt[0] == at else 1
+        return state._replace(attempt=(at, count)), count
+
+    def stt_decode(self, state: State, at: int) -> Iterator[tuple[str, State]]:
+        """What comes of it is in memory alone."""
+        if state.rows[at].key == self.poison:
+            yield "dies of it", state._replace(stt=READ)
+        else:
+            yield "reads, finds words", state._replace(stt=("transcribed", at))
+            yield "reads, finds none", state._replace(stt=("suppressed", at))
 
     def transform(self, state: State) -> Iterator[tuple[str, State]]:
         """transform/stage.py: `work`, `_transform`."""
@@ -385,12 +467,13 @@ class BrokenPromiseError(Exception):
 def broken(state: State) -> str | None:  # noqa: PLR0911 - one for each thing that may be wrong
     """Return what is wrong with a state."""
     keys = [row.key for row in state.rows]
-    if keys != sorted(set(keys)):
+    spoken = [key for key in keys if key < AGAIN]
+    if spoken != sorted(set(spoken)):
         return f"utterances in the journal: {keys}"
     began = [key for what, key in state.screen if what == "began"]
     if len(set(began)) != len(began):
         return f"typed twice: {state.screen}"
-    if began != sorted(began):
+    if began != sorted(began, key=keys.index):
         return f"typed out of order: {state.screen}"
     for at, (what, key) in enumerate(state.screen):
         if what == "all" and state.screen[at - 1] != ("began", key):
@@ -400,7 +483,7 @@ def broken(state: State) -> str | None:  # noqa: PLR0911 - one for each thing th
     for key, found in state.rows:
         if found == "typed" and ("all", key) not in state.screen:
             return f"{key} is called typed and is not: lost"
-        if found not in ("intent", "in_doubt", "typed") and key in began:
+        if found not in ("intent", "in_doubt", "typed", GONE) and key in began:
             return f"{key} is called {found} and was typed"
     return None
 
@@ -408,16 +491,26 @@ def broken(state: State) -> str | None:  # noqa: PLR0911 - one for each thing th
 def broken_step(service: Service, before: State, after: State) -> str | None:
     """Return what is wrong with a step: what has ended stays as it is, and nothing that was found is forgotten."""
     for old, new in zip(before.rows, after.rows, strict=False):
-        if old.key != new.key or (old.state in service.finished and new.state != old.state):
+        over = old.state in service.finished or old.state == GONE
+        if old.key != new.key or (over and new.state not in (old.state, GONE)):
             return f"{old.key} was {old.state} and is {new.state}"
+        if new.state == GONE and not over:
+            return f"{old.key} was {old.state} and is deleted: lost"
     if len(after.rows) < len(before.rows):
         return "an utterance has gone from the journal"
+    if len(after.rows) > len(before.rows) and (key := after.rows[-1].key - AGAIN) >= 0:
+        was = next(row.state for row in before.rows if row.key == key)
+        if was not in service.finished:
+            return f"{key} is to be typed again and is {was}: typed twice"
     return None
 
 
 def ended(service: Service, state: State) -> bool:
     """Whether every utterance that was spoken has come to an end that the person can see."""
-    return len(state.rows) == service.utterances and all(row.state in service.finished for row in state.rows)
+    spoken = sum(row.key < AGAIN for row in state.rows)
+    return spoken == service.utterances and all(
+        row.state in service.finished or row.state == GONE for row in state.rows
+    )
 
 
 def check(service: Service) -> set[tuple[str, ...]]:
@@ -515,22 +608,23 @@ def test_oldest_is_the_first_in_spoken_order(tmp_path: Path, transitions: Transi
 STEPS: Final = {
     Vad._close: ["journal.segmented", "publish"],
     FinalRecogniser.work: ["journal.oldest(segmented)"],
-    FinalRecogniser._finish: ["decode", "journal.transcribed", "publish"],
+    FinalRecogniser._finish: ["_attempt", "journal.transcribed", "publish"],
+    FinalRecogniser._attempt: ["journal.attempted", "decode"],
     FinalRecogniser._suppress: ["journal.suppressed", "publish"],
     Transform.work: ["journal.oldest(segmented, transcribed)"],
     Transform._transform: ["journal.suppressed", "publish", "journal.transformed", "publish"],
     Inject.setup: ["journal.oldest(intent)", "journal.in_doubt"],
     Inject.work: ["journal.oldest(*UNFINISHED)"],
     Inject._deliver: [
-        "journal.intent", "chain.type", "journal.typed", "journal.utterance", "journal.in_doubt",
-        "journal.nothing_typed",
+        "journal.intent", "chain.type", "journal.typed", "journal.in_doubt", "journal.nothing_typed",
     ],
     Inject._doubt: ["journal.in_doubt"],
     Inject._late: ["journal.late"],
 }  # fmt: skip
 """What the model has as steps, in the order in which the source has them.
 
-What the injector publishes is for the person alone, and is left out.
+What the injector publishes is for the person alone, and is left out; so is decoding on speculation, which changes
+nothing but memory and time.
 """
 
 
@@ -547,7 +641,7 @@ def test_the_model_has_the_steps_of_the_source(function: Callable[..., object]) 
                 name += "(" + ", ".join(ast.unparse(one) for one in node.args).replace("'", "") + ")"
             if name == "publish" and function.__qualname__.startswith("Inject."):
                 continue
-            if name in ("publish", "decode", "chain.type") or name.startswith("journal."):
+            if name in ("publish", "decode", "_attempt", "chain.type") or name.startswith("journal."):
                 calls.append((node.lineno, node.col_offset, name))
     assert [name for _, _, name in sorted(calls)] == STEPS[function]
 
@@ -571,6 +665,36 @@ def test_three_utterances(transitions: Transitions) -> None:
     """Three utterances, kills anywhere, late or not, and no message ever arrives: the promise holds everywhere."""
     ends = check(Service(transitions, utterances=3, messages=False, cancels=False))
     assert ends == set(itertools.product(ENDS, repeat=3))
+
+
+def test_what_is_typed_again_or_deleted(transitions: Transitions) -> None:
+    """Kills anywhere; any utterance that has ended is typed again or deleted, at any instant: none is lost or swapped.
+
+    Either of two that do not grow old, and both of one that does: all at once takes 30 s and shows no more.
+    """
+    assert transitions.retyped == transitions.deleted == set(ENDS)
+    young = [end for end in ENDS if end != "late"]
+    ends = check(Service(transitions, utterances=2, messages=False, cancels=False, ages=False, retypes=True))
+    assert {end for end in ends if len(end) == 2} == set(itertools.product(young, repeat=2))
+    assert {end for end in ends if len(end) == 3} > set(itertools.product(young, young, ("typed", "in_doubt")))
+    ends = check(Service(transitions, utterances=2, messages=False, cancels=False, ages=False, deletes=True))
+    assert ends == set(itertools.product((*young, GONE), repeat=2))
+    ends = check(Service(transitions, utterances=1, messages=False, cancels=False, retypes=True, deletes=True))
+    assert {end[1] for end in ends if len(end) > 1} == {"typed", "in_doubt", GONE}
+
+
+def test_what_kills_the_recogniser(tmp_path: Path, transitions: Transitions) -> None:
+    """An utterance that kills the recogniser each time is suppressed in the end, and holds up the other for a while."""
+    for poison in (0, 1):
+        ends = check(Service(transitions, utterances=2, messages=False, cancels=False, poison=poison))
+        assert {end[poison] for end in ends} == {"suppressed"}
+        assert {end[1 - poison] for end in ends} == set(ENDS)
+    bench = Bench(tmp_path / "journal.db")
+    service, state = Service(transitions, utterances=2, messages=False), State()
+    for at in (0, 0, 1, 1, 1, 0, 1):
+        state, count = service.stt_attempt(state, at)
+        assert bench.journal.attempted(at + 1) == count
+    bench.journal.close()
 
 
 # -- and a service that were a little different would not --------------------------------------------------------------
@@ -671,6 +795,46 @@ class ToolLivesOn(Service):
             yield "the orphan types the rest", False, state._replace(screen=screen, orphan=-1)
 
 
+class PositionAfterwards(Service):
+    """Commits the utterance, then the position; its key is known, but for one that was deleted."""
+
+    def vad_commit(self, state: State, key: int) -> Iterator[tuple[str, State]]:
+        """Two commits instead of one."""
+        if state.vad[0] == "move":
+            yield f"moves past {key}", state._replace(position=key + 1, vad=("publish", key))
+        else:
+            yield f"commits {key}", self.enter(state, key)[0]._replace(vad=("move", key))
+
+
+class ReadsBack(Service):
+    """Looks at an utterance again when it has been typed, and takes it for an error that there is none."""
+
+    def inject(self, state: State) -> Iterator[tuple[str, State]]:
+        """Look once more."""
+        step, at = state.inject
+        if step == "look":
+            gone = state.rows[at].state == GONE
+            yield "looks", state._replace(inject=("given up", at) if gone else READ)
+        elif step != "given up":
+            for what, after in super().inject(state):
+                yield what, after._replace(inject=("look", at)) if step == "typed" else after
+
+    def kills(self, state: State) -> Iterator[Move]:
+        """An injector that ended with the code for a wrong setting is not started again."""
+        for what, ours, after in super().kills(state):
+            if state.inject[0] != "given up" or what != "inject is killed":
+                yield what, ours, after
+
+
+class DecodesFirst(Service):
+    """Counts an attempt when it has been made."""
+
+    def stt(self, state: State) -> Iterator[tuple[str, State]]:
+        """Decode, then count."""
+        for what, after in super().stt(state):
+            yield what, after._replace(stt=("decode", after.stt[1])) if after.stt[0] == "attempt" else after
+
+
 class NoGuard(Service):
     """Has a journal whose transitions do not ask for the state they expect."""
 
@@ -679,9 +843,30 @@ class NoGuard(Service):
         object.__setattr__(self, "journal", self.journal.unguarded())
 
 
+class RetypesAnything(Service):
+    """Types again what is still on its way."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "journal", replace(self.journal, retyped=frozenset(self.journal.paths)))
+
+
+class DeletesAnything(Service):
+    """Deletes what is still on its way."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "journal", replace(self.journal, deleted=frozenset(self.journal.paths)))
+
+
 @pytest.mark.parametrize(
     ("mutant", "what"),
     [
+        (PositionAfterwards, "utterances in the journal: [0, 0]"),
+        (ReadsBack, "never comes to an end"),
+        (DecodesFirst, "never comes to an end"),
+        (RetypesAnything, "is to be typed again and is"),
+        (DeletesAnything, "and is deleted: lost"),
         (IntentAfterTyping, "is called transformed and was typed"),
         (TypesAgain, "typed twice"),
         (TakesTheNewest, "typed out of order"),
@@ -696,6 +881,13 @@ class NoGuard(Service):
 def test_a_mutant_is_caught(transitions: Transitions, mutant: type[Service], what: str) -> None:
     """Each thing the design insists on is needed: without it there is a way to break the promise, and it is found."""
     with pytest.raises(BrokenPromiseError) as caught:
-        check(mutant(transitions, utterances=2, messages=mutant is TrustsMessages, cancels=mutant is NoGuard))
+        check(
+            mutant(
+                transitions, utterances=1 if mutant is TrustsMessages else 2, messages=mutant is TrustsMessages,
+                cancels=mutant is NoGuard, retypes=mutant is RetypesAnything,
+                deletes=mutant in (PositionAfterwards, ReadsBack, DeletesAnything),
+                poison=0 if mutant is DecodesFirst else -1,
+            )
+        )  # fmt: skip
     assert what in caught.value.what
-    assert caught.value.trace
+    assert caught.value.trace or mutant is DecodesFirst  # which has no way to its end from the start

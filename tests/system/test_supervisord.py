@@ -9,14 +9,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import pytest
+from stages import wait_idle
 
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.ops import service
 from sottovoce.ops.live import feed
-from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.journal import Journal
-from sottovoce.protocol.messages import PipelineState, SpeechOnset
+from sottovoce.protocol.messages import SpeechOnset
 from sottovoce.protocol.paths import Paths
 
 
@@ -42,7 +41,7 @@ def test_the_recording_goes_on_after_the_next_start(beckett: Path) -> None:
             time.sleep(0.02)
         process, _ = service.start(paths, detach=False)
         try:
-            _wait_idle(paths)
+            wait_idle(paths)
             journal = Journal(paths.journal(keep="30d"))
             rows = journal.utterances()
             journal.close()
@@ -63,20 +62,6 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0]
-
-
-def _wait_idle(paths: Paths) -> None:
-    subscriber = Subscriber(paths, ("state.pipeline",))
-    try:
-        deadline = time.monotonic() + 40
-        while time.monotonic() < deadline:
-            subscriber.wait(0.5)
-            for event in subscriber.drain():
-                if isinstance(event.body, PipelineState) and event.body.state == "idle":
-                    return
-        pytest.fail("the recording did not come to its end")
-    finally:
-        subscriber.close()
 
 
 def test_sigterm_to_supervisord_is_an_orderly_end(beckett: Path) -> None:

@@ -1,0 +1,207 @@
+"""Somebody else's hands in shared memory: the audio ring and the counters pages are overwritten, cut short, removed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sottovoce.actors.supervisor import Supervisor
+from sottovoce.ops import service as whole
+from sottovoce.ops.live import feed
+from sottovoce.ops.private import PrivateService, private_service
+from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.messages import Notice, SpeechOnset
+from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.rows import UtteranceRow
+from sottovoce.shm.layout import HEADER_BYTES
+
+Damage = Callable[[Path], None]
+WORDS = ["ever", "tried", "ever", "failed", "no", "matter", "try", "again", "fail", "again", "fail", "better"]
+
+
+def write(path: Path, at: int, content: bytes) -> None:
+    """Overwrite a part of a file in place."""
+    fd = os.open(path, os.O_WRONLY)
+    os.pwrite(fd, content, at)
+    os.close(fd)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, without their case and points."""
+    return [word.strip(".,!?").lower() for word in text.split()]
+
+
+HARMLESS: dict[str, Damage] = {
+    "header of noise": lambda ring: write(ring, 0, bytes(range(1, 256)) * 16),
+    "header of zeros": lambda ring: write(ring, 0, bytes(HEADER_BYTES)),
+    "cursor in the future": lambda ring: write(ring, 24 * 8, (1 << 40).to_bytes(8, "little")),
+    "grown": lambda ring: os.truncate(ring, ring.stat().st_size + 4096),
+    "removed": lambda ring: ring.unlink(),
+}
+"""The writer knows what was there."""
+HARMFUL: dict[str, Damage] = {
+    "slots of zeros": lambda ring: write(ring, HEADER_BYTES, bytes(ring.stat().st_size - HEADER_BYTES)),
+    "cut to half a frame": lambda ring: os.truncate(ring, HEADER_BYTES + 1000),
+    "cut to nothing": lambda ring: os.truncate(ring, 0),
+}
+"""What was said and not yet decoded is gone."""
+
+
+@pytest.fixture(scope="module")
+def service(beckett: Path) -> Iterator[PrivateService]:
+    """A service whose stages may die often: each SIGBUS is one death."""
+    with private_service(config="[warden]\nrestarts = 100\n") as running:
+        yield running
+
+
+def dictate(
+    service: PrivateService, audio: Path, strike: Callable[[], None]
+) -> tuple[list[UtteranceRow], list[Notice]]:
+    """Play a recording in real time, strike in its second utterance, and return what became of it."""
+    onsets, notices = 0, []
+    for event in feed(service.paths, audio):
+        if isinstance(event.body, SpeechOnset):
+            onsets += 1
+            if onsets == 2:
+                strike()
+        elif isinstance(event.body, Notice):
+            notices.append(event.body)
+    assert onsets >= 2
+    journal = Journal(service.paths.journal(keep="30d"))
+    try:
+        newest = journal.recording()
+        assert newest is not None
+        assert newest.end_reason == "eof"
+        return journal.utterances(generation=newest.generation), notices
+    finally:
+        journal.close()
+
+
+def logged(service: PrivateService) -> str:
+    """Return all that the stages have logged."""
+    return "".join(path.read_text() for path in sorted(service.paths.logs.glob("*.jsonl")))
+
+
+def count(service: PrivateService, code: str) -> int:
+    """Count the notices of a code in the logs: a notice of a stage that has just started may find no subscriber."""
+    return logged(service).count(f'"code":"{code}"')
+
+
+@pytest.mark.parametrize("damage", HARMLESS)
+def test_a_ring_that_can_be_mended_costs_no_word(service: PrivateService, beckett: Path, damage: str) -> None:
+    """A header that is overwritten and a file that is removed in mid-sentence are put right, and the person is told."""
+    before, known = service.text(), count(service, "ring")
+    rows, _ = dictate(service, beckett, lambda: HARMLESS[damage](service.paths.ring))
+    assert {row.state for row in rows} == {"typed"}
+    assert words(service.text().removeprefix(before)) == WORDS
+    assert count(service, "ring") > known
+
+
+@pytest.mark.parametrize("damage", HARMFUL)
+def test_a_ring_that_is_lost_costs_one_sentence_at_most(service: PrivateService, beckett: Path, damage: str) -> None:
+    """Audio that is wiped out in mid-sentence is told; what was said before and after is typed; nothing comes twice."""
+    before, known = service.text(), count(service, "ring")
+    rows, _ = dictate(service, beckett, lambda: HARMFUL[damage](service.paths.ring))
+    assert {row.state for row in rows} <= {"typed", "suppressed"}
+    assert all(row.reason for row in rows if row.state == "suppressed")
+    typed = service.text().removeprefix(before)
+    assert typed == "".join(row.text or "" for row in rows if row.state == "typed")
+    assert words(typed)[:2] == WORDS[:2]
+    assert words(typed)[-2:] == WORDS[-2:]
+    assert len(words(typed)) <= len(WORDS)
+    assert count(service, "ring") > known or any("damaged" in (row.reason or "") for row in rows)
+
+
+@pytest.mark.parametrize("damage", ["header of noise", "slots of zeros", "cut to nothing", "cut to half a frame"])
+def test_a_ring_that_was_damaged_while_nobody_ran_is_replaced(tmp_path: Path, beckett: Path, damage: str) -> None:
+    """The whole service is killed in mid-sentence and its ring damaged: the next start says so, and types the rest."""
+    with private_service() as service:
+        paths, onsets = service.paths, 0
+        supervisord = whole.running(paths)
+        assert supervisord is not None
+        for event in feed(paths, beckett):
+            onsets += isinstance(event.body, SpeechOnset)
+            if onsets == 2:
+                pids = [info["pid"] for info in Supervisor(paths.supervisor_socket).processes().values()]
+                os.kill(supervisord, signal.SIGKILL)
+                break
+        wait_until(lambda: not any(runs(pid) for pid in pids))
+        (HARMLESS | HARMFUL)[damage](paths.ring)
+        process, _ = whole.start(paths, detach=False)
+        try:
+            wait_until(lambda: not unfinished(paths), seconds=40)
+        finally:
+            whole.stop(paths)
+            process.wait(10)
+        journal = Journal(paths.journal(keep="30d"))
+        rows = journal.utterances()
+        journal.close()
+        assert {row.state for row in rows} <= {"typed", "suppressed", "in_doubt"}
+        assert all(row.reason for row in rows if row.state == "suppressed")
+        assert words(service.text())[-2:] == WORDS[-2:]
+        assert len(words(service.text())) <= len(WORDS)
+        assert count(service, "ring") >= 1
+
+
+PAGES: dict[str, Damage] = {
+    "description of noise": lambda page: write(page, 0, bytes(range(1, 256))),
+    "numbers of noise": lambda page: write(page, page.stat().st_size // 64 * 8, b"\x7f" * 256),
+    "all of noise": lambda page: write(page, 0, b"\x7f" * page.stat().st_size),
+    "cut to nothing": lambda page: os.truncate(page, 0),
+    "removed": lambda page: page.unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", PAGES)
+def test_damaged_counters_cost_no_word(service: PrivateService, beckett: Path, damage: str) -> None:
+    """Every stage's counters page is damaged in mid-sentence: all is typed, once, and all pages are sound again."""
+    before = service.text()
+
+    def strike() -> None:
+        for page in service.paths.shared.glob("*.counters"):
+            PAGES[damage](page)
+
+    rows, _ = dictate(service, beckett, strike)
+    assert {row.state for row in rows} == {"typed"}
+    assert words(service.text().removeprefix(before)) == WORDS
+    assert len(whole.status(service.paths)["stages"]) == 8  # type: ignore[arg-type]
+    assert not any("stalled" in line for line in (service.paths.logs / "warden.jsonl").read_text().splitlines())
+
+
+def test_a_frozen_stage_with_a_damaged_page_is_found(service: PrivateService) -> None:
+    """The warden does not need the page of a stopped stage to be sound to find that it makes no progress."""
+    pid = Supervisor(service.paths.supervisor_socket).processes()["transform"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    os.truncate(service.paths.counters("transform"), 0)
+    wait_until(lambda: not runs(pid))
+    wait_until(lambda: whole.status(service.paths)["stages"]["transform"]["pid"] not in (0, pid))  # type: ignore[index]
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process lives."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def unfinished(paths: Paths) -> bool:
+    """Tell whether a recording goes on, or an utterance of it waits."""
+    journal = Journal(paths.journal(keep="30d"))
+    try:
+        return bool(journal.open_recordings() or journal.unfinished())
+    finally:
+        journal.close()
+
+
+def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Look until something is so."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
