@@ -3,6 +3,11 @@
 Measured is PSS, the proportional set size (proc(5), `smaps_rollup`): what several processes share, here the code of
 ONNX Runtime, counts in each by its share, so that the sum over all stages is what the service takes.
 
+How far a stage grows by itself: with `moonshine-tiny-en`, segments of 24 s, the longest there are, take the recognisers
+from 135 MB to 210 and 240 MB and no further; ten-second clips take 8 MB, and the other stages grow by 3 MB at most.
+The default of 500 MB is five times the largest, for larger models. A sibling's death, after which pages are shared with
+fewer, adds less than 1 MB.
+
 A sample walks all pages of a process: 0.4 ms for a small stage, 1.5 ms for a recogniser with 140 MB. One stage in 5 s
 is 0.02 % of a core; a model of some GB takes longer, so a sample is followed by a rest of a thousand times its cost,
 0.1 % of a core at most.

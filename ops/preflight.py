@@ -6,7 +6,7 @@ later, and then the stages say so themselves.
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import fcntl
 import os
 import resource
@@ -23,7 +23,6 @@ DESCRIPTORS = 1024
 """supervisord refuses to start with less (its `minfds`). The hungriest stage has 60 open, and more with observers."""
 _PAGES_BYTES = 1 << 20  # eight counters pages of some 5 kB, sockets, locks, the generated configuration
 _JOURNAL_BYTES = 4 << 20  # an hour of dictation, with its write-ahead log
-_STATE_BYTES = 1 << 20
 _LOCK = "service.lock"
 
 
@@ -46,24 +45,19 @@ def raise_descriptor_limit() -> None:
 def require_writable(paths: Paths) -> None:
     """Check that files can be made in the directories of a service, by making one in each.
 
+    Whether there is room for the journal is seen when it is opened.
+
     Raises:
         PathError: one is read-only, or not ours to write in.
-        NotEnough: there is no room in one.
     """
-    for path, variable, size in (
-        (paths.runtime, "SOTTOVOCE_RUNTIME_DIR", 1),
-        (paths.state, "SOTTOVOCE_STATE_DIR", _STATE_BYTES),
-        (paths.logs, "SOTTOVOCE_STATE_DIR", 1),
+    for path, variable in (
+        (paths.runtime, "SOTTOVOCE_RUNTIME_DIR"),
+        (paths.state, "SOTTOVOCE_STATE_DIR"),
+        (paths.logs, "SOTTOVOCE_STATE_DIR"),
     ):
         try:
-            with tempfile.TemporaryFile(dir=path) as file:
-                os.posix_fallocate(file.fileno(), 0, size)
+            tempfile.TemporaryFile(dir=path).close()
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise NotEnough(
-                    f"{path}: there is no room for {size >> 10 or 1} KiB ({error.strerror}); free some, or choose "
-                    f"another place with {variable}"
-                ) from error
             raise PathError(
                 f"{path}: nothing can be written there: {error.strerror}; make it writable, or choose another place "
                 f"with {variable}"
@@ -116,14 +110,15 @@ class StateLock:
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            runtime = Path(os.fsdecode(os.pread(self.fd, 4096, 0)) or "?")
+            runtime = Path(os.fsdecode(os.pread(self.fd, 4096, 0)) or "(not known)")
             os.close(self.fd)
             raise AlreadyRunning(
                 f"another service works with {paths.state}, from the runtime directory {runtime}; end it with "
                 f"`SOTTOVOCE_RUNTIME_DIR={runtime} sottovoce down`, or give this one a SOTTOVOCE_STATE_DIR of its own"
             ) from None
         os.ftruncate(self.fd, 0)
-        os.pwrite(self.fd, os.fsencode(paths.runtime), 0)
+        with contextlib.suppress(OSError):  # no room: the lock holds all the same, and the journal tells of the disk
+            os.pwrite(self.fd, os.fsencode(paths.runtime), 0)
 
     def close(self) -> None:
         """Let go; supervisord may hold on."""

@@ -1,4 +1,4 @@
-"""A parent that is stopped is made to go on by its child."""
+"""A parent that is stopped is made to go on by its child, and one that is dead is not outlived by it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sottovoce.actors.exceptions import EXIT_UNMENDABLE
 from sottovoce.actors.parent import Parent
 from sottovoce.actors.process import frozen
 
@@ -76,3 +77,18 @@ def test_who_was_started_by_hand_has_nobody(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("sottovoce.actors.parent.frozen", lambda _: True)
     parent = Parent(patience=0)
     assert [parent.look(), parent.look()] == [None, None]
+
+
+def test_a_stage_looks_for_its_supervisord_before_it_imports() -> None:
+    """One whose supervisord has died ends at once, and not after the third of a second that its imports take."""
+    ended = subprocess.run(
+        [sys.executable, "-P", "-X", "importtime", "-m", "sottovoce.actors.vad"],
+        env={**os.environ, "SUPERVISOR_ENABLED": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == EXIT_UNMENDABLE
+    assert "the supervisor that started this process is gone" in ended.stderr
+    assert "zmq" not in ended.stderr

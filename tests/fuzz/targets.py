@@ -47,7 +47,12 @@ def directory() -> Path:
 
 
 def patched(base: bytes, data: bytes) -> bytes:
-    """Return `base` with the changes in `data`: (offset u24, length u8, bytes), each; length 255 cuts it off."""
+    """Return `base` with the changes that `data` lists: (offset u24, length u8, bytes), each; length 255 cuts it off.
+
+    Or, as `s/old/new`, with one string for another, wherever that stands: offsets move with each change of a schema.
+    """
+    if data.startswith(b"s/") and data.count(b"/") == 2:
+        return base.replace(*data.split(b"/")[1:])
     result = bytearray(base)
     position = 0
     while position + 4 <= len(data):
@@ -352,7 +357,8 @@ def seeds() -> dict[str, list[bytes]]:
         "tokens": [b"\x01a\x02bc\x81\x00x", b"\xff\xff", b"\x80"],
         "archive": [zipped.getvalue(), zipped.getvalue()[:60], b"PK"],
         "journal": [
-            b"", *(word(offset, value) for offset in (0, 16, 24, 56, 60, 96, 100, 4096, 8192) for value in huge),
+            b"", b"s/first INTEGER/first INTEGXR",
+            *(word(offset, value) for offset in (0, 16, 24, 56, 60, 96, 100, 4096, 8192) for value in huge),
             struct.pack("<I", 5_000 | 255 << 24), struct.pack("<I", 10 | 255 << 24),
         ],
     }  # fmt: skip

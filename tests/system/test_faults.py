@@ -152,7 +152,7 @@ def test_no_room_for_the_ring_is_told_before_anything_starts(paths: Paths) -> No
         assert "ring_seconds" in said
         assert leftovers(paths) in ([], [str(paths.runtime / "service.lock")])
         fill(paths.runtime)
-        assert "no room" in up(paths, code=1)
+        assert "and 0.0 MiB are free" in up(paths, code=1)
 
 
 @pytest.mark.parametrize("keep", ["30d", "none"])
@@ -328,11 +328,13 @@ def test_a_read_only_state_directory_is_named(paths: Paths) -> None:
 
 
 def test_a_full_state_directory_is_named(paths: Paths) -> None:
-    """Where the disk of the state directory is full, `up` says so and how much is needed."""
+    """Where the disk of the state directory is full, `up` says so."""
     with mounted(paths.state, "size=1m"):
         paths.ensure()
         fill(paths.state)
-        assert f"{paths.state}: there is no room for 1024 KiB" in up(paths, code=1)
+        said = up(paths, code=1)
+        assert str(paths.state) in said
+        assert "make room" in said
 
 
 def test_a_place_that_cannot_be_made_is_named(paths: Paths, home: Path) -> None:
