@@ -167,7 +167,7 @@ class Vad(Actor):
             if action.reason == "length":
                 reader.seek(action.position)
         else:
-            self.journal.vad_moved(recording.generation, position=action.position, floor=action.floor)
+            self.journal.vad_moved(recording.generation, stream=stream, position=action.position, floor=action.floor)
 
     def _close(self, recording: Recording, reader: RingReader, frame: Frame, segment: Closed) -> None:
         """Journal the segment, then tell."""

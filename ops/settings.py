@@ -11,7 +11,7 @@ def as_toml(settings: Mapping[str, Any], prefix: str = "") -> str:
     """Return nested tables of strings, numbers, booleans and lists as TOML, whose syntax for those JSON shares."""
     plain = {key: value for key, value in settings.items() if not isinstance(value, Mapping)}
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in plain.items()]
-    if plain and prefix:
+    if prefix and (plain or not settings):
         lines.insert(0, f"\n[{prefix}]\n")
     for key, value in settings.items():
         if isinstance(value, Mapping):

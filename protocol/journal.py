@@ -140,15 +140,18 @@ class Journal(Database):
         return None if row is None else Recording(**row)
 
     @enduring
-    def capture_began(self, generation: int, *, stream: int, first: int, source_offset: int = 0) -> bool:
+    def capture_began(
+        self, generation: int, *, stream: int, first: int, source_offset: int = 0, position: int | None = None
+    ) -> bool:
         """Note where in which ring a recording begins (or goes on, in a new ring: the VAD starts again there).
 
-        False if it is no longer wanted; then nothing may be captured for it.
+        False if it is no longer wanted, or if the VAD is not at `position` (None: nowhere yet), from which
+        `source_offset` was reckoned. Then nothing may be captured for it on the strength of what was read.
         """
         return self._execute(
             "UPDATE recording SET stream = ?, first = ?, source_offset = ?, position = NULL, floor = NULL "
-            "WHERE generation = ? AND stop_ns IS NULL AND end IS NULL AND closed_ns IS NULL",
-            stream, first, source_offset, generation,
+            "WHERE generation = ? AND stop_ns IS NULL AND end IS NULL AND closed_ns IS NULL AND position IS ?",
+            stream, first, source_offset, generation, position,
         )  # fmt: skip
 
     @enduring
@@ -168,9 +171,15 @@ class Journal(Database):
         )  # fmt: skip
 
     @enduring
-    def vad_moved(self, generation: int, *, position: int, floor: int) -> None:
-        """Note a boundary from which the VAD can start again, state reset, and find the same segments."""
-        self._execute("UPDATE recording SET position = ?, floor = ? WHERE generation = ?", position, floor, generation)
+    def vad_moved(self, generation: int, *, stream: int, position: int, floor: int) -> bool:
+        """Note a boundary from which the VAD can start again, state reset, and find the same segments.
+
+        False if the recording goes on in another ring by now, where this boundary means nothing.
+        """
+        return self._execute(
+            "UPDATE recording SET position = ?, floor = ? WHERE generation = ? AND stream IS ?",
+            position, floor, generation, stream,
+        )  # fmt: skip
 
     @enduring
     def vad_drained(self, generation: int) -> bool:
@@ -203,22 +212,28 @@ class Journal(Database):
         self, *, generation: int, stream: int, first: int, end: int, speech_end: int, spoken_ns: int,
         position: int, wall_ns: int, asleep_ns: int | None = None,
     ) -> bool:  # fmt: skip
-        """Enter an utterance and the VAD's new position, in one commit; False if its key is known already.
+        """Enter an utterance and the VAD's new position, in one commit; False if it is not entered.
+
+        It is not if its key is known already, nor if the recording goes on in another ring by now: what the VAD had
+        not entered of the old one is captured once more there, so entered from both it would be typed twice.
 
         `asleep_ns` is for how long this boot had been suspended when it was spoken, by default until now.
         """
         with self._transaction():
-            cancelled = self._db.execute(
-                "SELECT cancelled FROM recording WHERE generation = ?", (generation,)
+            row = self._db.execute(
+                "SELECT cancelled, stream FROM recording WHERE generation = ?", (generation,)
             ).fetchone()
-            state, reason = ("suppressed", "cancelled") if cancelled and cancelled[0] else ("segmented", None)
+            cancelled, now_in = row or (0, stream)
+            if now_in not in (None, stream):
+                return False
+            state, reason = ("suppressed", "cancelled") if cancelled else ("segmented", None)
             new = self._execute(
                 "INSERT OR IGNORE INTO utterance (stream, first, end, speech_end, generation, boot, state, reason, "
                 "spoken_ns, asleep_ns, wall_ns, segmented_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 stream, first, end, speech_end, generation, boot_id(), state, reason, spoken_ns,
                 suspended_ns() if asleep_ns is None else asleep_ns, wall_ns, now_ns(),
             )  # fmt: skip
-            self.vad_moved(generation, position=position, floor=end)
+            self.vad_moved(generation, stream=stream, position=position, floor=end)
         return new
 
     @enduring

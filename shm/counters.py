@@ -134,7 +134,7 @@ class CountersPage(Closing):
         """Put right what somebody else has done to the page since the last call, and return what that was.
 
         Counters are written again in any case. The file stays the same, so whoever has it mapped sees it mended, but
-        where it was removed; then `CountersView.follow` finds the new one. 10 us where all is well.
+        where it was removed; then `CountersView.follow` finds the new one. 5 us where all is well.
 
         Raises:
             ShmFull: there is no room for another one.

@@ -56,7 +56,7 @@ class Mapping:
             return True
 
     def resized(self) -> bool:
-        """Whether the file has another size than the mapping: a load beyond its end would be a SIGBUS. 0.4 us."""
+        """Whether the file has another size than the mapping: a load beyond its end would be a SIGBUS. 0.5 us."""
         return self.memory.size() != self.size
 
     def restore_size(self) -> None:

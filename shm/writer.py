@@ -49,7 +49,7 @@ class RingWriter(Closing):
         self._bytes = mapping.bytes
         self._slots: int = words[layout.H_SLOTS]
         self._payload = _payload(mapping, self._slots)
-        self._mending = threading.Lock()  # 0.1 us a frame, and held by another thread only while it mends
+        self._mending = threading.Lock()  # 0.2 us a frame, and held by another thread only while it mends
         self._fixed = {layout.H_MAGIC: layout.MAGIC, **layout.fixed_words(self._slots), layout.H_STREAM: self.stream}
         self._head: int = words[layout.H_HEAD]
         self._skipped_to: int = words[layout.H_SKIPPED_TO]
@@ -223,7 +223,7 @@ class RingWriter(Closing):
         The writer knows what must be in the header, and has all of the file mapped: a header that was overwritten is
         written again, a file that was cut short gets its size back (the frames that were cut off are gone, and their
         checksums say so), and one that was removed is put back as it was. Damaged frames are not looked for; readers
-        find them. 3 us where nothing is wrong. Between two calls, touching a file that was cut short ends in SIGBUS;
+        find them. 5 us where nothing is wrong. Between two calls, touching a file that was cut short ends in SIGBUS;
         then the next writer's `open` finds the file bad and replaces it.
 
         Raises:
@@ -255,7 +255,7 @@ class RingWriter(Closing):
         return f"{self.path}: {', '.join(wrong)}" if wrong else None
 
     def _put_back(self) -> None:
-        """Make the file anew with the same content, so that for readers it is the same stream; 10 ms for 19 MiB."""
+        """Make the file anew with the same content, so that for readers it is the same stream; 20 ms for 19 MiB."""
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         draft.unlink(missing_ok=True)  # left by a process that died here and had our id
         fd = create(draft)

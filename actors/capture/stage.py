@@ -132,9 +132,11 @@ class Capture(Actor):
             return
         failpoint("capture.before_begin")
         if recording.stream != self.ring.stream and not self.journal.capture_began(
-            recording.generation, stream=self.ring.stream, first=self.ring.position, source_offset=done
-        ):
-            feed.close()  # stopped meanwhile
+            recording.generation,
+            stream=self.ring.stream, first=self.ring.position, source_offset=done, position=recording.position,
+        ):  # fmt: skip
+            feed.close()  # stopped meanwhile, or the VAD has entered one more segment of the old ring: look again
+            self.stale = True
             return
         failpoint("capture.after_begin")
         self.feed, self.generation = feed, recording.generation

@@ -275,8 +275,10 @@ def test_capture_guards(journal: Open) -> None:
     generation = one.begin_recording("{}")
     assert one.undrained() is None
     assert one.capture_began(generation, stream=7, first=1000)
-    one.vad_moved(generation, position=5000, floor=4800)
-    assert one.capture_began(generation, stream=8, first=0, source_offset=4000)
+    assert one.vad_moved(generation, stream=7, position=5000, floor=4800)
+    assert one.capture_began(generation, stream=8, first=0, source_offset=3000, position=4000) is False
+    assert one.capture_began(generation, stream=8, first=0, source_offset=3000) is False
+    assert one.capture_began(generation, stream=8, first=0, source_offset=4000, position=5000)
     moved = one.undrained()
     assert moved is not None
     assert (moved.stream, moved.first, moved.source_offset, moved.position, moved.floor) == (8, 0, 4000, None, None)
@@ -302,9 +304,26 @@ def test_segment_moves_the_vad(journal: Open) -> None:
     recording = one.undrained()
     assert recording is not None
     assert (recording.position, recording.floor) == (3200 + 1700, 3200 + 1600)
-    one.vad_moved(generation, position=1, floor=1)
+    assert one.vad_moved(generation, stream=1, position=1, floor=1)
     assert enter(one, first=3200, generation=generation) is False
     assert one.undrained() == recording
+
+
+def test_a_vad_in_the_old_ring(journal: Open) -> None:
+    """Once a recording goes on in another ring, nothing of the old one is entered, and the VAD's place stays.
+
+    What had not been entered is captured once more, so both would be typed.
+    """
+    one = journal()
+    generation = one.begin_recording("{}")
+    one.capture_began(generation, stream=1, first=0)
+    enter(one, first=3200, generation=generation)
+    assert one.capture_began(generation, stream=2, first=0, source_offset=4900, position=4900)
+    recording = one.undrained()
+    assert enter(one, first=6400, generation=generation) is False
+    assert one.vad_moved(generation, stream=1, position=9000, floor=9000) is False
+    assert one.undrained() == recording
+    assert [row.first for row in one.utterances()] == [3200]
 
 
 def test_undrained_in_order(journal: Open, other_boot: Callable[[], None]) -> None:

@@ -52,7 +52,8 @@ class Wanted:
 
     wanted: bool = True
     cancelled: bool = False
-    began: bool = False
+    stream: int | None = None
+    position: int | None = None
     ended: bool = False
     drained: bool = False
     closed: bool = False
@@ -110,13 +111,24 @@ class JournalMachine(RuleBasedStateMachine):
                     said.state = "suppressed"
                     self._erase(said)
 
-    @rule(via=which, generation=recordings)
-    def capture(self, via: int, generation: int) -> None:
-        """Begin to capture, or go on."""
+    @rule(via=which, generation=recordings, stream=st.integers(1, 2), stale=st.booleans())
+    def capture(self, via: int, generation: int, stream: int, stale: bool) -> None:
+        """Begin to capture, or go on in the same ring or another, knowing where the VAD is or was."""
         recording = self._recording(generation)
-        allowed = recording.wanted and not recording.ended and not recording.closed
-        assert self.journals[via].capture_began(generation, stream=1, first=0) is allowed
-        recording.began |= allowed
+        position = -1 if stale else recording.position
+        allowed = recording.wanted and not recording.ended and not recording.closed and not stale
+        assert self.journals[via].capture_began(generation, stream=stream, first=0, position=position) is allowed
+        if allowed:
+            recording.stream, recording.position = stream, None
+
+    @rule(via=which, generation=recordings, stream=st.integers(1, 2), position=st.integers(0, 40))
+    def move(self, via: int, generation: int, stream: int, position: int) -> None:
+        """The VAD is at a boundary in the ring of the recording, or in one that it has left."""
+        recording = self._recording(generation)
+        moved = recording.stream == stream
+        assert self.journals[via].vad_moved(generation, stream=stream, position=position, floor=0) is moved
+        if moved:
+            recording.position = position
 
     @rule(via=which, generation=recordings)
     def capture_ends(self, via: int, generation: int) -> None:
@@ -137,7 +149,7 @@ class JournalMachine(RuleBasedStateMachine):
         """Close, if it is over."""
         recording = self._recording(generation)
         under_way = any(s.generation == generation and s.state in UNFINISHED for s in self.said.values())
-        over = (not recording.began and not recording.wanted) or (
+        over = (recording.stream is None and not recording.wanted) or (
             recording.ended and recording.drained and not under_way
         )
         assert self.journals[via].close_recording(generation) is (over and not recording.closed)
@@ -145,16 +157,20 @@ class JournalMachine(RuleBasedStateMachine):
 
     # -- utterances ----------------------------------------------------------------------------------------------------
 
-    @rule(target=firsts, via=which, generation=recordings, first=st.integers(0, 40))
+    @rule(target=firsts, via=which, generation=recordings, first=st.integers(0, 20) | st.integers(100, 120))
     def segment(self, via: int, generation: int, first: int) -> Any:
-        """Enter an utterance, or one that is known."""
-        new = first not in self.said
+        """Enter an utterance, or one that is known, or one of a ring that the recording has left."""
+        recording = self._recording(generation)
+        here = recording.stream in (None, 1 + first // 100)
+        new = here and first not in self.said
         assert self._enter(via, generation, first) is new
+        if here and recording.stream is not None:
+            recording.position = first + 1
         if not new:
             return multiple()
         ordinal = self.journals[via].utterances(limit=1)[0].ordinal
         self._is_new(ordinal)
-        state = "suppressed" if self._recording(generation).cancelled else "segmented"
+        state = "suppressed" if recording.cancelled else "segmented"
         self.said[first] = Said(generation, ordinal, state)
         return first
 
@@ -163,8 +179,8 @@ class JournalMachine(RuleBasedStateMachine):
 
     def _enter(self, via: int, generation: int, first: int) -> bool:
         return self.journals[via].segmented(
-            generation=generation, stream=1, first=first, end=first + 1, speech_end=first + 1, spoken_ns=now_ns(),
-            position=first + 1, wall_ns=first,
+            generation=generation, stream=1 + first // 100, first=first, end=first + 1, speech_end=first + 1,
+            spoken_ns=now_ns(), position=first + 1, wall_ns=first,
         )  # fmt: skip
 
     @rule(via=which, first=firsts, step=st.sampled_from(sorted(STEPS)))

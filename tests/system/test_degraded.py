@@ -24,6 +24,7 @@ from sottovoce.protocol.control import request
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import Body, Draft, Notice
 from sottovoce.protocol.rows import UtteranceRow
+from sottovoce.shm import CountersView, ShmError
 
 DEADLINE_S = 60.0
 SOON_PARKED = "[warden]\nrestarts = 1\nwindow = 60\n"
@@ -89,11 +90,23 @@ class Watcher:
         os.kill(killed, number)
         self.until(lambda: self.pid(stage) != killed)
 
+    def turns(self, stage: str) -> bool:
+        """Tell whether the stage's process has begun to work: the warden may overlook one that never had a page."""
+        try:
+            with CountersView.attach(self.service.paths.counters(stage)) as view:
+                return view.alive and view.counters()["turns"] > 0
+        except ShmError:
+            return False
+
     def park(self, stage: str) -> str:
         """Kill a stage as often as it takes with SOON_PARKED, and return what the person is told."""
-        for _ in range(2):
-            self.kill(stage)
-        self.until(lambda: self.told(f"parked.{stage}"))
+
+        def kill_or_see() -> bool:
+            if self.turns(stage):
+                self.kill(stage)
+            return bool(self.told(f"parked.{stage}"))
+
+        self.until(kill_or_see)
         self.until(lambda: self.supervisor.processes()[stage]["statename"] == "STOPPED")
         return self.told(f"parked.{stage}")[-1]
 
