@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sottovoce.actors import failpoints
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.ops import service as whole
 from sottovoce.ops.live import feed
@@ -115,6 +116,36 @@ def test_a_ring_that_is_lost_costs_one_sentence_at_most(service: PrivateService,
     assert words(typed)[-2:] == WORDS[-2:]
     assert len(words(typed)) <= len(WORDS)
     assert count(service, "ring") > known or any("damaged" in (row.reason or "") for row in rows)
+
+
+def test_a_ring_that_is_replaced_under_a_frozen_vad(
+    beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The VAD stops with a segment in its hands, the recording goes on in a new ring: no word is missed or doubled."""
+    monkeypatch.setenv(failpoints.VARIABLE, str(tmp_path))
+    fired = tmp_path / failpoints.FIRED
+    with private_service() as service:
+        journal = Journal(service.paths.journal(keep="30d"))
+
+        def stream() -> int:
+            newest = journal.recording()
+            return (newest and newest.stream) or 0
+
+        def strike() -> None:
+            failpoints.arm(tmp_path, "vad.before_segment", signal.SIGSTOP)
+            wait_until(fired.exists)
+            before = stream()
+            os.kill(Supervisor(service.paths.supervisor_socket).processes()["capture"]["pid"], signal.SIGKILL)
+            write(service.paths.ring, 0, bytes(HEADER_BYTES))
+            wait_until(lambda: stream() != before)
+            os.kill(int(fired.read_text().split()[1]), signal.SIGCONT)  # the warden has not yet lost its patience
+
+        rows, _ = dictate(service, beckett, strike)
+        journal.close()
+        assert {row.state for row in rows} == {"typed"}
+        assert len({row.stream for row in rows}) == 2
+        assert words(service.text()) == WORDS
+        assert "stalled" not in (service.paths.logs / "warden.jsonl").read_text()
 
 
 @pytest.mark.parametrize("damage", ["header of noise", "slots of zeros", "cut to nothing", "cut to half a frame"])
