@@ -23,9 +23,9 @@ from typing import Any
 import orjson
 import structlog
 
+from sottovoce.actors.process import ROTATE_BYTES
 from sottovoce.protocol.clocks import boot_id
 
-_ROTATE_BYTES = 4 << 20  # some 20,000 lines; one older file is kept beside
 _MAX_LINES = 1_000  # kept while they cannot be written: 200 KB
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -83,7 +83,7 @@ class LogFile:
             return
         self._lines.clear()
         self._lost = 0
-        if os.fstat(self._fd).st_size > _ROTATE_BYTES:
+        if os.fstat(self._fd).st_size > ROTATE_BYTES:
             os.close(self._fd)
             self._path.replace(self._path.with_suffix(self._path.suffix + ".1"))
             self._fd = self._open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import os
@@ -11,6 +12,8 @@ from typing import TextIO
 
 from sottovoce.actors.exceptions import Unmendable
 
+ROTATE_BYTES = 4 << 20
+"""A log file that is larger, some 20,000 lines, becomes the one older file that is kept beside."""
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 STACKS_SIGNAL = signal.SIGUSR2
 """A stage that receives it writes the stacks of all its threads to its native log; the warden asks before it kills."""
@@ -56,8 +59,12 @@ def _command(pid: int) -> bytes:
 def keep_output(path: Path) -> int:
     """Send the standard streams, tracebacks and stack dumps to `path` (0600); return a copy of the real stdout.
 
+    A file that has grown large over many starts becomes `<path>.1`, in the place of the one before.
     A terminal's standard error stays a terminal: somebody is running the stage by hand and wants to see.
     """
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > ROTATE_BYTES:
+            path.replace(path.with_name(f"{path.name}.1"))
     stdout = os.dup(1)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     os.dup2(fd, 1)

@@ -264,7 +264,7 @@ class Warden(Actor):
             watched.dumping = False
             if time.monotonic() - watched.seen_at < self.config.warden.starting_limit:
                 return
-            what = f"hung for {self.config.warden.starting_limit:g} s while it started"
+            what = f"did not begin to work within {self.config.warden.starting_limit:g} s"
         elif not watched.dumping:
             watched.dumping = True
             return

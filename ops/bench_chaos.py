@@ -29,6 +29,7 @@ from sottovoce.actors import failpoints, log, lossy
 from sottovoce.actors.audiofile import info
 from sottovoce.models import Store
 from sottovoce.ops.attack import ENGINES, ORPHAN_S, Attack
+from sottovoce.ops.day import sound_files
 from sottovoce.ops.demo import SAMPLE
 from sottovoce.ops.exceptions import OpsError, ServiceError
 from sottovoce.ops.private import PrivateService, leftovers, private_service
@@ -48,7 +49,6 @@ ZERO = (
 """What must be 0, or empty."""
 _STUCK_S = 90.0  # beyond a recording's length: several freezes in a row, each found after 2.5 s, take far less
 _BACK_S = 30.0
-_AUDIO = (".wav", ".flac")
 
 
 def run(
@@ -75,7 +75,9 @@ def run(
         AudioFileError, ModelError, ServiceError: there is nothing to play, or to play to.
         ValueError: `loss` is more than a third.
     """
-    clips = [Store().path(SAMPLE) / f"{SAMPLE}.wav", *_files(audio)]
+    clips = [Store().path(SAMPLE) / f"{SAMPLE}.wav", *sound_files(audio)]
+    for clip in clips:
+        info(clip)  # a clear error here, before anything is started
     rng = random.Random(seed)
     tally, report, began = Tally(), dict[str, Any](), time.monotonic()
     with failpoint_folder() as folder, contextlib.suppress(_Left), _service() as service:
@@ -128,14 +130,6 @@ def failed(report: Mapping[str, Any]) -> bool:
 def render(report: Mapping[str, Any]) -> str:
     """Return the report as lines of text."""
     return "\n".join(f"{name:<24}{value}" for name, value in report.items())
-
-
-def _files(audio: Sequence[Path]) -> Iterator[Path]:
-    for path in audio:
-        found = sorted(file for file in path.iterdir() if file.suffix in _AUDIO) if path.is_dir() else [path]
-        for file in found:
-            info(file)  # a clear error here, before anything is started
-            yield file
 
 
 def _loads(paths: Paths) -> dict[tuple[str, int], float]:

@@ -119,6 +119,8 @@ def status(as_json: JsonFlag = False) -> None:
         print_json(report)
         return
     print(f"{report['state']}, recording {report['generation']}, {report['waiting']} waiting")
+    if not report["stages"]:
+        print(f"  the stages' processes are unknown: {report['supervisord']}")
     for name, stage in report["stages"].items():
         print(f"  {name:<11}{stage['state']:<10}pid {stage['pid']:<9}{stage['up_s']} s")
 

@@ -35,6 +35,8 @@ from sottovoce.protocol.paths import Paths
 
 READY_LIMIT_S = 60.0  # a cold disk and a large model; the embedded one takes 2 s
 DRAIN_LIMIT_S = 10.0
+_HOPELESS = ("unmendable", "full", "parked.")
+"""Notices after which a stage will not be ready."""
 
 
 def models_of(config: Config) -> tuple[str, ...]:
@@ -175,7 +177,10 @@ def _wait_ready(
                 waiting.discard(body.stage)
             elif isinstance(body, Notice) and body.code == "fallback":
                 print(f"{body.stage}: {body.text}", file=sys.stderr)
-            elif isinstance(body, Notice) and body.level == "error" and body.code in ("unmendable", "full"):
+            elif isinstance(body, Notice) and body.code == "parked.stt-draft":
+                print(body.text, file=sys.stderr)  # all that is said is typed without it
+                waiting.discard("stt-draft")
+            elif isinstance(body, Notice) and body.level == "error" and body.code.startswith(_HOPELESS):
                 raise ServiceError(f"{body.stage}: {body.text}")
 
 
@@ -276,11 +281,15 @@ def status(paths: Paths) -> dict[str, object]:
         ControlError: no service answers.
     """
     pipeline = request(paths.control, "status")
-    processes = {}
-    with contextlib.suppress(ActorError):
+    processes, supervisord = {}, "running"
+    try:
+        running(paths)  # one that is stopped is not worth waiting for
         processes = Supervisor(paths.supervisor_socket).processes()
+    except (ActorError, ServiceError) as error:
+        supervisord = str(error)
     return {
         **pipeline,
+        "supervisord": supervisord,
         "stages": {
             name: {"pid": info["pid"], "state": info["statename"].lower(), "up_s": max(0, info["now"] - info["start"])}
             for name, info in sorted(processes.items())

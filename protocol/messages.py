@@ -156,7 +156,7 @@ class Typed(Utterance, frozen=True, tag="inject.typed"):
     text: str
     backend: str
     timings_ms: dict[str, float]
-    """Milliseconds between the journal's steps: segment, transcribe, transform, inject, total."""
+    """Milliseconds from the end of the segment until it was transcribed, transformed and typed, by these names."""
 
 
 class NotTyped(Utterance, frozen=True, tag="inject.not_typed"):

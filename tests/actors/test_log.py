@@ -112,7 +112,7 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path, path: Path) -> None:
 
 def test_a_large_log_is_rotated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once large it is set aside as `.1`, one older file is kept, and no line is lost on the way."""
-    monkeypatch.setattr(log, "_ROTATE_BYTES", 1000)
+    monkeypatch.setattr(log, "ROTATE_BYTES", 1000)
     file = log.LogFile(path)
     for number in range(30):
         file.add({"event": "x" * 40, "number": number})

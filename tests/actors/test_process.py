@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sottovoce.actors.process import STACKS_SIGNAL
+from sottovoce.actors.process import ROTATE_BYTES, STACKS_SIGNAL
 
 Spawn = Callable[..., subprocess.Popen[str]]
 
@@ -101,6 +101,17 @@ def test_output_is_kept_and_private(spawn: Spawn, tmp_path: Path) -> None:
     assert (output, errors) == ("for the reader\n", "")
     assert path.read_text() == "native chatter\ncomplaint\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_output_of_many_starts_is_rotated(spawn: Spawn, tmp_path: Path) -> None:
+    """A file that has grown large is put aside when the process starts, in the place of the one before."""
+    path, older = tmp_path / "native.log", tmp_path / "native.log.1"
+    older.write_text("oldest")
+    path.write_bytes(b"x" * (ROTATE_BYTES + 1))
+    process = spawn(KEEPER, str(path))
+    process.communicate(timeout=20)
+    assert path.read_text() == "native chatter\ncomplaint\n"
+    assert older.stat().st_size == ROTATE_BYTES + 1
 
 
 def test_stacks_are_dumped_on_demand(spawn: Spawn, tmp_path: Path) -> None:

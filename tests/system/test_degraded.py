@@ -14,10 +14,13 @@ import pytest
 import soundfile
 
 from sottovoce.actors import fallback
+from sottovoce.actors.process import frozen
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.models import Store
+from sottovoce.ops.exceptions import ServiceError
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService, private_service
+from sottovoce.ops.service import status
 from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.control import request
@@ -252,6 +255,47 @@ def test_without_drafts_finals_are_typed(beckett: Path, watch: Watch) -> None:
         assert service.text().lower().count("ever tried") == 1
 
 
+@pytest.mark.usefixtures("broken")
+def test_a_draft_that_never_starts_holds_nothing_up(
+    beckett: Path, watch: Watch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A draft model that kills its process: the service is ready as soon as that is parked, and says so."""
+    with private_service(config=f'[stt.draft]\nmodel = "deadly"\n{SOON_PARKED}') as service:
+        assert "stt-draft died more than 1 times in 60 s and is parked" in capfd.readouterr().err
+        watcher = watch(service)
+        watcher.play(beckett, pace=0)
+        assert watcher.all_are("typed")
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_service_that_cannot_type_does_not_start() -> None:
+    """The only model for what is typed kills its process: `up` does not wait for its limit, and says why."""
+    config = f'[stt.final]\nmodel = "deadly"\nfallback = ""\n{SOON_PARKED}'
+    with (
+        pytest.raises(
+            ServiceError, match=r"stt-final died more than 1 times in 60 s and is parked \(there is no other"
+        ),
+        private_service(config=config),
+    ):
+        pass
+
+
+def test_a_stopped_supervisord_is_told(watch: Watch) -> None:
+    """`status` says why it knows nothing of the processes, at once."""
+    with private_service(config="[warden]\nstalled_after = 20\n") as service:
+        assert service.process is not None
+        os.kill(service.process.pid, signal.SIGSTOP)
+        try:
+            watch(service).until(lambda: frozen(service.process.pid))
+            report = status(service.paths)
+            assert report["state"] == "idle"
+            assert report["stages"] == {}
+            assert f"is stopped; let it go on with: kill -CONT {service.process.pid}" in str(report["supervisord"])
+        finally:
+            os.kill(service.process.pid, signal.SIGCONT)
+        watch(service).until(lambda: status(service.paths)["supervisord"] == "running")
+
+
 @pytest.mark.parametrize(("stage", "waits"), [("inject", "transformed"), ("transform", "transcribed")])
 def test_text_waits_for_its_stage(beckett: Path, watch: Watch, stage: str, waits: str) -> None:
     """What is said while the injector or the transform is parked waits, and is typed when the stage is back."""
@@ -330,7 +374,7 @@ def test_a_stage_that_hangs_before_it_has_a_page_is_replaced(site: Path, watch: 
         watcher.until(lambda: not (site / "hang").exists())
         hung = watcher.pid("transform")
         watcher.until(lambda: watcher.told("stalled"))
-        assert watcher.told("stalled") == ["transform hung for 1 s while it started and is replaced"]
+        assert watcher.told("stalled") == ["transform did not begin to work within 1 s and is replaced"]
         watcher.until(lambda: watcher.pid("transform") not in (0, hung))
 
 
