@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-from sottovoce.actors.exceptions import ActorError
+from sottovoce.actors.exceptions import EXIT_UNMENDABLE, ActorError
 
 _PATIENCE_S = 1.0
 """For an answer, which takes a millisecond; a supervisord that is stopped never gives one."""
@@ -67,7 +67,7 @@ class Supervisor:
 
     def restart(self, stage: str) -> None:
         """Stop a stage if it runs, and start it; returns when it has been started."""
-        if self.processes().get(stage, {}).get("statename") in ("RUNNING", "STARTING"):
+        if self.processes().get(stage, {}).get("statename") in ("RUNNING", "STARTING", "BACKOFF"):
             self._call("stopProcess", stage, patience=_STOP_PATIENCE_S)
         self.start(stage)
 
@@ -75,9 +75,16 @@ class Supervisor:
         """Start a stage that has ended; returns at once."""
         self._call("startProcess", stage, False)
 
-    def park(self, stage: str) -> None:
-        """Stop a stage and leave it stopped."""
-        self._call("stopProcess", stage, False)
+    def park(self, stage: str) -> bool:
+        """Stop a stage and leave it stopped; False if it is between two lives: only the next can be stopped."""
+        try:
+            self._call("stopProcess", stage, False)
+        except SupervisorUnreachable:
+            raise
+        except ActorError:
+            info = self.processes()[stage]
+            return info["statename"] in ("STOPPED", "STOPPING", "FATAL") or info["exitstatus"] == EXIT_UNMENDABLE
+        return True
 
     def wake(self) -> None:
         """Make supervisord look at its children now; by itself it may sleep for a second."""

@@ -73,6 +73,8 @@ class Watched:
     """When the process was first seen, for those that have no page yet."""
     excess: Excess | None = None
     """It is to be replaced in a quiet moment."""
+    parking: bool = False
+    """It is to be stopped, and supervisord has not done so yet."""
     ending: int = 0
     """The process that was asked to end; 0 for none."""
 
@@ -111,6 +113,8 @@ class Warden(Actor):
             self.notice("warning", "stalled", stopped)
         for stage, watched in self.watched.items():
             self._attach(stage, watched)
+            if watched.parking:
+                self._supervise(partial(self._park, stage, watched))
             if watched.view is not None:
                 self._watch(stage, watched, watched.view)
         self._weigh()
@@ -182,7 +186,11 @@ class Warden(Actor):
             return
         self.page.add("parked")
         self._tell(stage, watched, f"{stage} {died} and is parked{f' ({why})' if why else ''}")
-        self._supervise(partial(self.supervisor.park, stage))
+        watched.parking = True
+        self._supervise(partial(self._park, stage, watched))
+
+    def _park(self, stage: str, watched: Watched) -> None:
+        watched.parking = not self.supervisor.park(stage)
 
     def _watch(self, stage: str, watched: Watched, view: CountersView) -> None:
         now, counters = time.monotonic(), self._counters(watched, view)
