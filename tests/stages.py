@@ -87,3 +87,11 @@ def wait_idle(paths: Paths) -> None:
         pytest.fail("the recording did not come to its end")
     finally:
         subscriber.close()
+
+
+def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Look until something is so, and fail the test if it is not in time."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"it did not come about in {seconds:g} s"
+        time.sleep(0.03)

@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stages import wait_until
 
 from sottovoce.actors.exceptions import EXIT_UNMENDABLE
 from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
@@ -68,14 +68,6 @@ def answers(client: Supervisor) -> bool:
     except SupervisorUnreachable:
         return False
     return True
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    """Look until something is so."""
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def state(client: Supervisor, stage: str) -> str:

@@ -214,11 +214,11 @@ def test_the_settings_are_settings(tmp_path: Path) -> None:
     assert (config.transform.carry, config.stt.draft.interval) == (1.5, 0.01)
 
 
-@pytest.mark.timeout(400)  # 50 s on two cores that have nothing else to do
+@pytest.mark.timeout(400)  # 40 s on two cores that have nothing else to do
 def test_a_short_day(beckett: Path) -> None:
-    """Four minutes of a day at ten times the pace: all is typed, and every process and file has its series."""
+    """Four minutes of a day at 16 times the pace: all is typed, and every process and file has its series."""
     told: list[str] = []
-    report = bench_soak.run(hours=4 / 60, speed=10, seed=2, every=0.5, tell=told.append)
+    report = bench_soak.run(hours=4 / 60, speed=16, seed=2, every=0.3, tell=told.append)
     wanted = {"lost", "duplicated", "out_of_order", "lapped", "in_doubt", "late", "restarts"}
     assert {name: report[name] for name in wanted} == dict.fromkeys(wanted, 0)
     assert (report["ended_early"], report["left_behind"], report["unanswered"]) == ("", "", 0)

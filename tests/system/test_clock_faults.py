@@ -14,12 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from stages import Stages
+from stages import Stages, wait_until
 
 from sottovoce.actors.capture import microphone
 from sottovoce.actors.supervisor import Supervisor
@@ -83,14 +83,6 @@ def rows(paths: Paths) -> list[UtteranceRow]:
         journal.close()
 
 
-def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
-    """Look until something is so."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
-
-
 # -- the clock on the wall ---------------------------------------------------------------------------------------------
 
 
@@ -131,7 +123,7 @@ def test_a_clock_that_is_set_loses_nothing(beckett: Path, paths: Paths, wall: Wa
     try:
         for after in (seconds, 0):
             onsets = 0
-            for event in feed(paths, beckett):
+            for event in feed(paths, beckett, pace=3):
                 onsets += isinstance(event.body, SpeechOnset)
                 if onsets == 2:
                     wall.set(after)

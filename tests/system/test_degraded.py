@@ -389,7 +389,7 @@ def test_a_stage_that_grows_is_restarted_between_utterances(
         watcher = watch(service)
         (site / "leak").touch()
         before = watcher.pid("stt-final")
-        watcher.play(twice)
+        watcher.play(twice, pace=2)
         watcher.until(lambda: any("stt-final had grown to" in text for text in watcher.told("memory")))
         rows = watcher.rows()
         assert {row.state for row in rows} == {"typed"}

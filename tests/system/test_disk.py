@@ -86,7 +86,7 @@ def test_dictation_waits_for_room_and_goes_on(beckett: Path, paths: Paths, disk:
         before = {name: info["pid"] for name, info in Supervisor(paths.supervisor_socket).processes().items()}
         told: list[Notice] = []
         typed = 0
-        for event in feed(paths, beckett):
+        for event in feed(paths, beckett, pace=3):
             if isinstance(event.body, Typed):
                 typed += 1
                 if typed == 1:
@@ -113,7 +113,7 @@ def test_the_service_ends_on_a_full_disk(beckett: Path, paths: Paths, disk: Disk
     """`down` does not wait for room, `up` says that there is none, and once there is, goes on where it was."""
     process, _ = service.start(paths, detach=False)
     try:
-        for event in feed(paths, beckett):
+        for event in feed(paths, beckett, pace=3):
             if isinstance(event.body, Typed):
                 disk.fill()
             if isinstance(event.body, Notice) and event.body.code == "journal":

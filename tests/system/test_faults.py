@@ -161,7 +161,7 @@ def test_memory_that_runs_out_under_a_service(beckett: Path, paths: Paths, keep:
     configure(paths, f'[history]\nkeep = "{keep}"\n')
     with mounted(paths.runtime, "size=12m"), running(paths):
         onsets, filler = 0, None
-        for event in feed(paths, beckett):
+        for event in feed(paths, beckett, pace=3):
             onsets += isinstance(event.body, SpeechOnset)
             if onsets == 2 and filler is None:
                 filler = fill(paths.runtime)
@@ -180,7 +180,7 @@ def test_a_ring_that_finds_no_room_is_waited_for(beckett: Path, paths: Paths) ->
     """A ring that is removed and cut short on a full file system stops no stage; with room, the recording goes on."""
     with mounted(paths.runtime, "size=12m"), running(paths):
         onsets, struck = 0, False
-        for event in feed(paths, beckett):
+        for event in feed(paths, beckett, pace=3):
             onsets += isinstance(event.body, SpeechOnset)
             if onsets == 2 and not struck:
                 struck = True
@@ -219,7 +219,7 @@ def shared(beckett: Path) -> Iterator[PrivateService]:
 def test_a_stage_without_descriptors_is_replaced(shared: PrivateService, beckett: Path, stage: str) -> None:
     """A stage that can open nothing more says so and is replaced; every word of what is being said is typed, once."""
     before, pid, onsets = shared.text(), 0, 0
-    for event in feed(shared.paths, beckett):
+    for event in feed(shared.paths, beckett, pace=3):
         onsets += isinstance(event.body, SpeechOnset)
         if onsets == 2 and not pid:
             pid = stage_pid(shared.paths, stage)

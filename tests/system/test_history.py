@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from sottovoce import actors, models, ops, protocol, shm
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.models import Store
 from sottovoce.ops import service as service_
@@ -193,6 +194,14 @@ def phrases_in_files(folders: list[Path], phrases: set[str]) -> set[str]:
     return set(found.stdout.lower().splitlines())
 
 
+OURS = " ".join(
+    path.read_text().lower()
+    for package in (actors, models, ops, protocol, shm)
+    for path in Path(package.__path__[0]).rglob("*.py")
+)
+"""What the service may say of itself."""
+
+
 def cached() -> dict[Path, int]:
     """Return the files of the cache with their times; licences there hold two words of anything."""
     return {path: path.stat().st_mtime_ns for path in Store().root.rglob("*") if path.is_file()}
@@ -214,6 +223,7 @@ def test_no_dictated_words_are_left_in_any_file(beckett: Path, keep: str) -> Non
         ]
         words = [text.split() for text in (*texts, service.text())]
         phrases = {" ".join(pair).lower() for line in words for pair in pairwise(line)}
+        phrases = {phrase for phrase in phrases if phrase not in OURS}  # a draft may have heard "and the"
         assert len(phrases) > 10
         left = phrases_in_files([service.paths.runtime, service.paths.shared, service.paths.state], phrases)
         assert bool(left) is (keep != "none"), left

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stages import wait_until
 
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
@@ -86,14 +87,6 @@ def paths_answer(machine: Machine) -> bool:
         check=False,
     )
     return done.returncode == 0
-
-
-def wait_until(true: Callable[[], bool], seconds: float) -> None:
-    """Look until something is so."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
 
 
 def test_up_status_down(machine: Machine) -> None:

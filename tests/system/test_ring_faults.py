@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from stages import wait_until
 
 from sottovoce.actors import failpoints
 from sottovoce.actors.supervisor import Supervisor
@@ -65,7 +65,7 @@ def dictate(
 ) -> tuple[list[UtteranceRow], list[Notice]]:
     """Play a recording in real time, strike in its second utterance, and return what became of it."""
     onsets, notices = 0, []
-    for event in feed(service.paths, audio):
+    for event in feed(service.paths, audio, pace=3):
         if isinstance(event.body, SpeechOnset):
             onsets += 1
             if onsets == 2:
@@ -155,7 +155,7 @@ def test_a_ring_that_was_damaged_while_nobody_ran_is_replaced(tmp_path: Path, be
         paths, onsets = service.paths, 0
         supervisord = whole.running(paths)
         assert supervisord is not None
-        for event in feed(paths, beckett):
+        for event in feed(paths, beckett, pace=3):
             onsets += isinstance(event.body, SpeechOnset)
             if onsets == 2:
                 pids = [info["pid"] for info in Supervisor(paths.supervisor_socket).processes().values()]
@@ -228,11 +228,3 @@ def unfinished(paths: Paths) -> bool:
         return bool(journal.open_recordings() or journal.unfinished())
     finally:
         journal.close()
-
-
-def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
-    """Look until something is so."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)

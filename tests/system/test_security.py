@@ -502,7 +502,7 @@ def dictate(running: PrivateService, beckett: Path) -> list[float]:
     """Dictate in real time; check that each utterance is typed once; return the ms from segment end to typed."""
     known = {row.ordinal for row in utterances(running.paths)}
     before = running.text()
-    list(feed(running.paths, beckett))
+    list(feed(running.paths, beckett, pace=3))
     rows = [row for row in utterances(running.paths) if row.ordinal not in known]
     assert len(rows) == 6
     assert {row.state for row in rows} == {"typed"}

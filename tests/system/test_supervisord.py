@@ -29,7 +29,7 @@ def test_the_recording_goes_on_after_the_next_start(beckett: Path) -> None:
         process, _ = service.start(paths, detach=False)
         pids = [info["pid"] for info in Supervisor(paths.supervisor_socket).processes().values()]
         onsets = 0
-        for event in feed(paths, beckett):
+        for event in feed(paths, beckett, pace=3):
             onsets += isinstance(event.body, SpeechOnset)
             if onsets == 2:
                 process.kill()
