@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sottovoce.protocol.exceptions import JournalError, JournalUnavailable
-from sottovoce.protocol.rows import UNFINISHED
+from sottovoce.protocol.rows import UNFINISHED, Recording, UtteranceRow
 
 SCHEMA_VERSION: Final = 1
 _BUSY_S: Final = 5.0
@@ -140,6 +140,7 @@ class Database:
         self._db = sqlite3.connect(self.path, isolation_level=None, timeout=_TURN_S if self._patience else _BUSY_S)
         try:
             self._db.row_factory = sqlite3.Row
+            self._db.text_factory = _text
             self._prepare()
         except BaseException:
             self._db.close()
@@ -170,17 +171,22 @@ class Database:
         while True:
             try:
                 return transaction()
+            except UnicodeDecodeError as error:  # in SQLite's own words, which quote the schema
+                raise self._damaged(error) from error
             except sqlite3.DatabaseError as error:
                 if _kind(error) in _DAMAGED:
-                    raise JournalError(
-                        f"{self.path}: the journal is damaged ({error}); end the service with `sottovoce down` and "
-                        "start it again: this one is kept aside, a new one begun"
-                    ) from error
+                    raise self._damaged(error) from error
                 if _kind(error) not in _WAITABLE:
                     raise
                 unavailable = _unavailable(self.path, error)
                 if self._patience is None or not self._patience(unavailable):
                     raise unavailable from error
+
+    def _damaged(self, error: Exception) -> JournalError:
+        return JournalError(
+            f"{self.path}: the journal is damaged ({error}); end the service with `sottovoce down` and start it again: "
+            "this one is kept aside, a new one begun"
+        )
 
     def _migrate(self) -> None:
         if self._version() != SCHEMA_VERSION:
@@ -277,13 +283,16 @@ def set_aside_damaged(path: Path) -> Path | None:
     if not path.exists():
         return None
     database = sqlite3.connect(path, timeout=_BUSY_S)
+    database.text_factory = _text
     try:
-        sound = database.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+        sound = database.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok" and _usable(database)
     except sqlite3.DatabaseError as error:
         if _kind(error) in _WAITABLE:
             raise _unavailable(path, error) from error
         if _kind(error) not in _DAMAGED:
             raise _cannot_open(path, error) from error
+        sound = False
+    except UnicodeDecodeError:  # in SQLite's own words, which quote the schema
         sound = False
     finally:
         database.close()
@@ -295,3 +304,29 @@ def set_aside_damaged(path: Path) -> Path | None:
         if companion.exists():
             companion.rename(aside.with_name(aside.name + suffix))
     return aside
+
+
+def _text(data: bytes) -> str:
+    """Read a text of a damaged file as well as may be: whether it is UTF-8 is nothing that SQLite checks."""
+    return data.decode(errors="replace")
+
+
+def _usable(database: sqlite3.Connection) -> bool:
+    """Tell whether it has the columns and the index that are asked for; of another version, that is not known here.
+
+    The text in which SQLite keeps a schema may be damaged and still be a schema, which no check of SQLite's finds.
+    """
+    if database.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+        return True
+    for table, row in {"recording": Recording, "utterance": UtteranceRow}.items():
+        columns = {name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")}
+        if columns != set(row.__struct_fields__):
+            return False
+    try:
+        database.execute("SELECT key, value FROM memory LIMIT 0")
+        database.execute(f"SELECT 1 FROM utterance INDEXED BY unfinished WHERE state IN {UNFINISHED} LIMIT 0")  # noqa: S608
+    except sqlite3.OperationalError as error:
+        if _kind(error) != sqlite3.SQLITE_ERROR:  # a lock, say
+            raise
+        return False
+    return True

@@ -21,6 +21,11 @@ from sottovoce.shm.mapping import Mapping, allocate, create, is_current, open_ex
 from sottovoce.shm.statistics import WriterStatistics
 
 _ATTEMPTS = 100  # how often another writer may replace the file under our hands before we believe it is alive
+_COUNTS = {
+    "cursor": layout.H_CURSOR, "head": layout.H_HEAD, "end of a gap": layout.H_SKIPPED_TO,
+    "generation": layout.H_GENERATION, "count of xruns": layout.H_XRUNS,
+}  # fmt: skip
+_BEYOND = 1 << 62  # samples of 16 kHz: nine million years
 
 
 class RingWriter(Closing):
@@ -344,11 +349,15 @@ def _last_frame(mapping: Mapping, slots: int) -> tuple[int, int]:
     frame whole and the cursor not yet moved, in which case the frame counts.
 
     Raises:
-        RingCorrupt: the last frame that the cursor vouches for is damaged. Numbering would have to go back over
-            frames that readers have already seen, so the file is of no more use.
+        RingCorrupt: a count is beyond what any machine has counted to; or the last frame that the cursor vouches for
+            is damaged. Numbering would have to go back over frames that readers have already seen, so the file is of
+            no more use.
 
     """
     words = mapping.words
+    for name, word in _COUNTS.items():
+        if words[word] >= _BEYOND:
+            raise RingCorrupt(f"{mapping.path}: its {name} is {words[word]}, which no writer has ever reached")
     cursor: int = words[layout.H_CURSOR]
     position: int = words[layout.H_SKIPPED_TO]
     for seq in (cursor + 1, cursor):
