@@ -15,13 +15,6 @@ from hypothesis import strategies as st
 CORPUS = Path(__file__).parent / "corpus"
 LIMIT_S = 5
 LIMIT_KB = 400 << 10  # growth of the whole process; the largest legitimate one is FFmpeg's, once
-OPEN: dict[str, str] = {  # input: the defect that it shows
-    "takeover/generation-at-its-end": "shm/writer.py: 2**64 - 1 writers, and one more",
-    "takeover/gap-at-its-end": "shm/writer.py: a gap that ends at sample 2**64 - 1, and one frame more",
-    "journal/index-damaged": "protocol/database.py: sqlite3.OperationalError of a schema that quick_check passes",
-    "journal/column-renamed": "protocol/database.py: the same, TypeError",
-    "journal/name-not-utf8": "protocol/database.py: set_aside_damaged reads what quick_check quotes as UTF-8",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -52,21 +45,12 @@ def test_the_corpus_is_endured(name: str) -> None:
     files = sorted((CORPUS / name).iterdir())
     assert files
     for file in files:
-        if f"{name}/{file.name}" not in OPEN:
-            assert file.stat().st_size < 10_000
-            try:
-                run(name, file.read_bytes())
-            except BaseException as error:
-                error.add_note(f"input: tests/fuzz/corpus/{name}/{file.name}")
-                raise
-
-
-@pytest.mark.parametrize("place", OPEN)
-def test_open_defects(place: str) -> None:
-    """What is known and not mended yet: this fails as soon as it is, and the entry of OPEN is to be deleted."""
-    name = place.partition("/")[0]
-    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it is, it is not the decoder's own error
-        run(name, (CORPUS / place).read_bytes())
+        assert file.stat().st_size < 10_000
+        try:
+            run(name, file.read_bytes())
+        except BaseException as error:
+            error.add_note(f"input: tests/fuzz/corpus/{name}/{file.name}")
+            raise
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -85,5 +69,4 @@ def test_damage(name: str) -> None:
             base = base[:start] + by + base[start + length :]
         run(name, base)
 
-    if not any(place.startswith(f"{name}/") for place in OPEN):
-        endure()
+    endure()
