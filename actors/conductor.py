@@ -48,6 +48,7 @@ class Conductor(Actor):
         self.poller.register(self.control.socket, zmq.POLLIN)
         self.state = PipelineState(state="idle", generation=0, source="", waiting=-1)
         self.shutdown_at: float | None = None
+        self.ending: tuple[int, bool] | None = None
         self.forgot_at = float("-inf")
         self.calendar = Calendar()
         self.warden = Counterpart(self.paths.counters("warden"), self.poller, patience=self.config.warden.stalled_after)
@@ -55,6 +56,9 @@ class Conductor(Actor):
 
     def work(self) -> None:
         """Answer requests, close what is over, publish what changed."""
+        if self.ending is not None:
+            with contextlib.suppress(JournalUnavailable):
+                self._end(*self.ending)
         self.control.serve(self._handle)
         self._watch_warden()  # before the journal, whose lock a frozen warden may hold
         # data_version does not move for this process's own commits, after which `state` is stale.
@@ -128,7 +132,8 @@ class Conductor(Actor):
         try:
             return verbs[verb](**args)
         except JournalUnavailable as error:
-            raise ControlError("journal", str(error)) from error
+            later = "; the recording is ended as soon as that has been done" if self.ending else ""
+            raise ControlError("journal", f"{error}{later}") from error
         except TypeError as error:
             raise ControlError("bad_arguments", f"{verb}: {error}") from error
 
@@ -152,7 +157,7 @@ class Conductor(Actor):
 
     def _stop_recording(self) -> dict[str, Any]:
         newest = self.journal.recording()
-        changed = newest is not None and newest.wanted and self.journal.stop_recording(newest.generation)
+        changed = newest is not None and newest.wanted and self._end(newest.generation)
         return self._status(changed=changed)
 
     def _cancel(self) -> dict[str, Any]:
@@ -160,8 +165,19 @@ class Conductor(Actor):
         newest = self.journal.recording()
         if newest is None or newest.closed_ns is not None:
             return self._status(changed=False)
-        self.journal.stop_recording(newest.generation, cancel=True)
+        self._end(newest.generation, cancel=True)
         return self._status(changed=True)
+
+    def _end(self, generation: int, cancel: bool = False) -> bool:
+        """Want it no longer; what cannot be journalled now is as soon as it can: nobody should have to say it twice.
+
+        Raises:
+            JournalUnavailable: not yet.
+        """
+        self.ending = (generation, cancel or self.ending == (generation, True))
+        changed = self.journal.stop_recording(generation, cancel=self.ending[1])
+        self.ending = None
+        return changed
 
     def _toggle(self) -> dict[str, Any]:
         newest = self.journal.recording()

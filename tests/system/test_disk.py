@@ -17,6 +17,7 @@ from sottovoce.ops import service
 from sottovoce.ops.live import feed
 from sottovoce.protocol.control import request
 from sottovoce.protocol.exceptions import ControlError, JournalError
+from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import Notice, Typed
 from sottovoce.protocol.paths import Paths
 
@@ -94,8 +95,6 @@ def test_dictation_waits_for_room_and_goes_on(beckett: Path, paths: Paths, disk:
             if isinstance(event.body, Notice) and event.body.code == "journal":
                 told.append(event.body)
                 if told[-1].level == "error" and len(told) == 1:
-                    with pytest.raises(ControlError, match="make room"):
-                        request(paths.control, "cancel", timeout=5.0)
                     disk.free()
         after = {name: info["pid"] for name, info in Supervisor(paths.supervisor_socket).processes().items()}
     finally:
@@ -107,6 +106,31 @@ def test_dictation_waits_for_room_and_goes_on(beckett: Path, paths: Paths, disk:
     assert before == after
     assert words(home) == WORDS
     assert "log lines lost" not in "".join(log.read_text() for log in paths.logs.glob("*.jsonl"))
+
+
+def test_a_stop_on_a_full_disk_is_remembered(beckett: Path, paths: Paths, disk: Disk, home: Path) -> None:
+    """It is told why it cannot be done now, and once there is room the recording ends, without its being said twice."""
+    process, _ = service.start(paths, detach=False)
+    try:
+        stopped = False
+        for event in feed(paths, beckett):
+            if isinstance(event.body, Typed) and not stopped:
+                disk.fill()
+                with pytest.raises(ControlError, match=r"make room .* the recording is ended as soon as"):
+                    request(paths.control, "stop", timeout=5.0)
+                stopped = True
+                disk.free()
+    finally:
+        service.stop(paths)
+        process.wait(5)
+    journal = Journal(paths.journal(keep="30d"))
+    recording = journal.recording()
+    journal.close()
+    assert recording is not None
+    assert recording.end_reason == "stop"
+    said = words(home)
+    assert 2 <= len(said) < len(WORDS)
+    assert said == WORDS[: len(said)]
 
 
 def test_the_service_ends_on_a_full_disk(beckett: Path, paths: Paths, disk: Disk, home: Path) -> None:
