@@ -3,8 +3,8 @@
 The warden watches all stages but itself. That nobody watches it costs a second at each of its deaths, in which
 supervisord sleeps, and if it is stopped, no other stage that hangs is ever found. The counterpart need not find a
 warden that spins: it is one loop over numbers in shared memory. If warden and conductor are stopped at the same time,
-the third of the round replaces the conductor, which then replaces the warden. (Of 1,000 kills and 173 stops at random,
-a stop of each fell together once.)
+the third of the round replaces the conductor, which then replaces the warden. (Among 1,000 kills and 173 stops at
+random they seem to have been stopped together once: docs/reliability.md.)
 """
 
 from __future__ import annotations
