@@ -6,12 +6,16 @@ the stages reconcile to that; its own state is read off the journal, too::
     IDLE --start--> RECORDING --stop, or the source's end--> PROCESSING --all typed or told--> IDLE
 
 so a conductor that is killed and restarted is in the state in which it died, and nobody has to repeat anything.
+
+A recording that push-to-talk began bears the time of the press, and is wanted for as long as the key is down
+(`actors.key`); in each turn one whose key is up, or has been down beyond the limit, is ended. No edge ends another.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -20,18 +24,22 @@ import zmq
 from sottovoce.actors.base import Actor, run
 from sottovoce.actors.counterpart import Counterpart
 from sottovoce.actors.exceptions import ActorError
+from sottovoce.actors.key import Key
 from sottovoce.actors.parent import Parent
-from sottovoce.actors.sources import AudioFile, Microphone, dump_source, parse_source
+from sottovoce.actors.sources import AudioFile, Microphone, Source, dump_source, parse_source
 from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
-from sottovoce.protocol.clocks import Calendar, boottime_ns
+from sottovoce.protocol.clocks import Calendar, boottime_ns, now_ns
 from sottovoce.protocol.control import ControlServer
 from sottovoce.protocol.exceptions import ControlError, JournalUnavailable
 from sottovoce.protocol.journal import EVERYTHING
 from sottovoce.protocol.messages import PipelineState
+from sottovoce.protocol.rows import Recording
 
 _DAY_NS = 86_400 * 10**9
 _FORGET_EVERY_S = 3600.0
 _LOCK_PATIENCE_S = 1.0
+_HEARD_AFTER_S = 0.25
+"""Until then subscribers have not all come back after a restart, and a notice would be heard by nobody."""
 DRAIN_LIMIT_S = 10.0
 """How long `shutdown` waits for what is being said and typed, unless asked otherwise."""
 
@@ -51,6 +59,8 @@ class Conductor(Actor):
         self.ending: tuple[int, bool] | None = None
         self.forgot_at = float("-inf")
         self.calendar = Calendar()
+        self.key = Key(self.paths.runtime / f"{self.name}.key")
+        self.heard_at = time.monotonic() + _HEARD_AFTER_S
         self.warden = Counterpart(self.paths.counters("warden"), self.poller, patience=self.config.warden.stalled_after)
         self.parent = Parent(patience=2 * self.config.warden.stalled_after)
 
@@ -63,6 +73,7 @@ class Conductor(Actor):
         self._watch_warden()  # before the journal, whose lock a frozen warden may hold
         # data_version does not move for this process's own commits, after which `state` is stale.
         if self.journal.changed() or self.state.state != "idle" or self.state.waiting:
+            self._watch_key()
             for recording in self.journal.open_recordings():
                 self.journal.close_recording(recording.generation)
             self._tell()
@@ -88,6 +99,29 @@ class Conductor(Actor):
                 self.notice("warning", "stalled", "warden was stopped and is replaced")
         if (stopped := self.parent.look()) is not None:  # the warden has not seen to it
             self.notice("warning", "stalled", stopped)
+
+    def _watch_key(self) -> None:
+        """End the recording of a key that is up, which a predecessor may have been told, or is down for too long."""
+        newest = self._held()
+        if newest is None:
+            return
+        if not self.key.down:
+            self._end(newest.generation)
+        elif now_ns() - newest.requested_ns > self.config.ptt.limit * 1e9 and time.monotonic() > self.heard_at:
+            self.notice(
+                "warning", "ptt",
+                f"the push-to-talk key has been down for {self.config.ptt.limit:g} s and is taken for released; what "
+                "was said is typed. To dictate for longer: `sottovoce toggle`, or `[ptt] limit`",
+            )  # fmt: skip
+            self._end(newest.generation)
+
+    def _held(self) -> Recording | None:
+        """Return the recording that is on for as long as the key is down, if one is."""
+        newest = self.journal.recording()
+        if newest is None or not newest.wanted or (pressed_ns := parse_source(newest.source).hold) is None:
+            return None
+        self.key.press(pressed_ns)  # a predecessor may have died before it could note that
+        return newest
 
     def _tell(self) -> None:
         newest = self.journal.recording()
@@ -119,11 +153,12 @@ class Conductor(Actor):
     # -- requests ------------------------------------------------------------------------------------------------------
 
     def _handle(self, verb: str, args: dict[str, Any]) -> dict[str, Any]:
-        verbs = {
+        verbs: dict[str, Callable[..., dict[str, Any]]] = {
             "start": self._start,
             "stop": self._stop_recording,
             "cancel": self._cancel,
             "toggle": self._toggle,
+            "ptt": self._ptt,
             "status": self._status,
             "shutdown": self._shutdown,
         }
@@ -139,12 +174,7 @@ class Conductor(Actor):
 
     def _start(self, source: dict[str, Any] | None = None) -> dict[str, Any]:
         """Want a recording; one that is on already is left alone."""
-        try:
-            wanted = Microphone() if source is None else parse_source(msgspec.json.encode(source))
-        except msgspec.ValidationError as error:
-            raise ControlError("bad_arguments", f"start: {error} (of source)") from error
-        if self.shutdown_at is not None:
-            raise ControlError("stopping", "the service is shutting down; start it again with `sottovoce up --detach`")
+        wanted = self._source("start", source)
         newest = self.journal.recording()
         if newest is not None and newest.wanted:
             if isinstance(wanted, AudioFile):
@@ -154,6 +184,46 @@ class Conductor(Actor):
             return self._status(changed=False)
         self.journal.begin_recording(dump_source(wanted))
         return self._status(changed=True)
+
+    def _source(self, verb: str, source: dict[str, Any] | None) -> Source:
+        """Return the source that a request names.
+
+        Raises:
+            ControlError: it names none, or nothing can be begun any more.
+        """
+        try:
+            wanted = Microphone() if source is None else parse_source(msgspec.json.encode(source))
+        except msgspec.ValidationError as error:
+            raise ControlError("bad_arguments", f"{verb}: {error} (of source)") from error
+        if wanted.hold is not None:
+            raise ControlError("bad_arguments", f"{verb}: `hold` of source is the conductor's; ask for `ptt`")
+        if self.shutdown_at is not None:
+            raise ControlError("stopping", "the service is shutting down; start it again with `sottovoce up --detach`")
+        return wanted
+
+    def _ptt(self, edge: str, at_ns: int | None = None, source: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Take in an edge of the push-to-talk key, made at `at_ns`; see `actors.key`."""
+        now = now_ns()
+        at_ns = now if at_ns is None else at_ns
+        if edge not in ("down", "up") or (edge == "up" and source is not None):
+            raise ControlError("bad_arguments", 'ptt: edge is "down", with or without a source, or "up"')
+        if type(at_ns) is not int or not 0 < at_ns <= now:
+            raise ControlError("bad_arguments", "ptt: at_ns is a CLOCK_MONOTONIC time in ns, and not one to come")
+        if edge == "up":
+            # Noted first: if it cannot be journalled now, or this process dies, it is done in a later turn.
+            self.key.release(at_ns)
+            held = self._held()
+            return self._status(changed=held is not None and not self.key.down and self._end(held.generation))
+        wanted = self._source("ptt", source)
+        if self.ending is not None:
+            self._end(*self.ending)  # else the recording of the last press would be taken for this one's
+        self._held()
+        newest = self.journal.recording()
+        changed = (newest is None or not newest.wanted) and self.key.is_press(at_ns)
+        if changed:
+            self.journal.begin_recording(dump_source(msgspec.structs.replace(wanted, hold=at_ns)))
+        self.key.press(at_ns)
+        return self._status(changed=changed)
 
     def _stop_recording(self) -> dict[str, Any]:
         newest = self.journal.recording()

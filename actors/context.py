@@ -35,6 +35,13 @@ Samples = Callable[[int, int], NDArray[np.float32]]
 """Returns samples [first, end)."""
 
 
+class Decoded(Result, frozen=True, kw_only=True):
+    """A segment's own text."""
+
+    continues: bool = False
+    """It goes on in the clause that was not over when the segment before it was closed."""
+
+
 class Heard(NamedTuple):
     """A segment that has its text."""
 
@@ -64,7 +71,7 @@ class ContextDecoder:
         """Drop the context: what comes next does not follow what was said before."""
         self._heard.clear()
 
-    def decode(self, samples: Samples, first: int, end: int, *, floor: int = 0) -> Result:
+    def decode(self, samples: Samples, first: int, end: int, *, floor: int = 0) -> Decoded:
         """Decode [first, end) with as much context as there is; the result's text is the segment's own.
 
         Args:
@@ -81,12 +88,14 @@ class ContextDecoder:
         if context:
             joint = self._engine.decode(samples(context[0].first, end))
             spent = joint.decode_s
-            text = continuation(" ".join(heard.text for heard in context), joint.text)
+            known, text = split(" ".join(heard.text for heard in context), joint.text) or ("", "")
             if text:
+                # A comma would be no proof: sentences as short as "No matter" are put in a row with them.
+                continues = known[-1:].isalnum()
                 seconds = (end - first) / SAMPLE_RATE
-                return Result(text=text, language=joint.language, audio_s=seconds, decode_s=spent)
+                return Decoded(text=text, language=joint.language, audio_s=seconds, decode_s=spent, continues=continues)
         alone = self._engine.decode(samples(first, end))
-        return msgspec.structs.replace(alone, decode_s=alone.decode_s + spent)
+        return Decoded(**msgspec.structs.asdict(alone) | {"decode_s": alone.decode_s + spent})
 
     def _context(self, first: int, end: int, floor: int) -> list[Heard]:
         context: list[Heard] = []
@@ -100,8 +109,8 @@ class ContextDecoder:
         return context
 
 
-def continuation(known: str, joint: str) -> str | None:
-    """Return what `joint` says after `known`, or None where `known` is not clearly its beginning."""
+def split(known: str, joint: str) -> tuple[str, str] | None:
+    """Return how `joint` words `known` and what it says after that; None where `known` is not clearly its beginning."""
     expected = [word for word in map(_plain, known.split()) if word]
     words = joint.split()
     plain = [_plain(word) for word in words]
@@ -113,7 +122,9 @@ def continuation(known: str, joint: str) -> str | None:
         distances = row
     best = min(range(len(plain) + 1), key=lambda at: (distances[at], abs(at - len(expected))))
     sure = best > 0 and expected and plain[best - 1] == expected[-1]
-    return " ".join(words[best:]) if sure and distances[best] <= len(expected) // _TOLERANCE else None
+    if not sure or distances[best] > len(expected) // _TOLERANCE:
+        return None
+    return " ".join(words[:best]), " ".join(words[best:])
 
 
 def _plain(word: str) -> str:

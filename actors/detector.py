@@ -1,4 +1,4 @@
-"""The detector: frames of audio in, segments out; the model and the segmenter as one.
+"""The detector: frames of audio in, segments out; model, segmenter and patience as one.
 
 The rule that makes segments reproducible lives here: the model's recurrent state is reset wherever the segmenter may be
 started again (after a segment, at a boundary in silence, behind a gap), so whoever begins at such a point, the service
@@ -7,12 +7,17 @@ after a crash or `sottovoce transcribe`, finds what everybody else finds.
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
+from sottovoce.actors.endpoint import Patience, profile
 from sottovoce.actors.segmenter import Action, Boundary, Closed, Segmenter
 from sottovoce.models import SileroVad, Store
+from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import VadConfig
+from sottovoce.protocol.messages import Ending
 from sottovoce.shm import FRAME_SAMPLES
 
 
@@ -30,6 +35,10 @@ class Detector:
         self._model = SileroVad(Store().path(config.model) / "silero_vad.onnx")
         self._model.probability(np.zeros(FRAME_SAMPLES, np.float32))
         self._segmenter = Segmenter(config)
+        self._profile = profile(config)
+        self._patience = Patience(self._profile.limit)
+        self._spoken_to = 0
+        self._silences: deque[tuple[int, int]] = deque(maxlen=16)  # before the last segments, by their first samples
         self.restart(0, 0)
 
     @property
@@ -41,6 +50,7 @@ class Detector:
         """Begin at sample `position`, as if nothing had been heard; no segment may begin before `floor`."""
         self._segmenter.reset(position, floor)
         self._model.reset()
+        self._spoken_to = position
 
     def push(self, start: int, samples: NDArray[np.float32]) -> list[Action]:
         """Look at a frame, and return what follows, in order; see `Segmenter.push`.
@@ -55,11 +65,33 @@ class Detector:
             self._model.reset()
         probability = self._model.probability(np.pad(samples, (0, FRAME_SAMPLES - len(samples))))
         level = float(np.sqrt(np.mean(np.square(samples))))
-        found = self._segmenter.push(start, len(samples), probability, level)
-        if any(isinstance(action, Closed | Boundary) for action in found):
-            self._model.reset()
-        return actions + found
+        return actions + self._follow(self._segmenter.push(start, len(samples), probability, level))
+
+    def read(self, first: int, end: int, ending: Ending) -> list[Action]:
+        """Take in how the text ends in the pause that was told as `Pause(first, end)`; it may be over with that."""
+        seconds = self._patience.silence(getattr(self._profile, ending))
+        return self._follow(self._segmenter.wait(first, end, seconds))
+
+    def heard(self, first: int, continues: bool) -> None:
+        """Take in whether the segment that begins at sample `first` went on in the sentence before it."""
+        silence = next((silence for at, silence in self._silences if at == first), None)
+        if silence is None:
+            return
+        if continues:
+            self._patience.early(silence / SAMPLE_RATE)
+        else:
+            self._patience.right()
+        self._segmenter.expect(self._patience.silence(self._profile.unread))
 
     def flush(self) -> list[Closed]:
         """End what is open: no more frames will come."""
         return self._segmenter.flush()
+
+    def _follow(self, found: list[Action]) -> list[Action]:
+        for action in found:
+            if isinstance(action, Closed):
+                self._silences.append((action.first, action.speech_first - self._spoken_to))
+                self._spoken_to = action.speech_end
+        if any(isinstance(action, Closed | Boundary) for action in found):
+            self._model.reset()
+        return found

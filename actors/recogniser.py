@@ -35,9 +35,10 @@ class Recogniser(Actor):
         """
         began = time.monotonic()
         store = Store()
-        engine = load_engine(store.catalogue[model], store.path(model), threads=self.settings().threads)
+        entry = store.catalogue[model]
+        engine = load_engine(entry, store.path(model), threads=self.settings().threads)
         engine.warm_up()
-        self.engine, self.model = engine, model
+        self.engine, self.model, self.marks = engine, model, not entry.guesses_marks
         self.log.info("engine", model=model, load_s=round(time.monotonic() - began, 3))
 
     def ring(self, stream: int) -> RingReader | None:

@@ -1,7 +1,8 @@
 """The segmenter: from speech probabilities, a frame at a time, to segments with a beginning and an end.
 
 It is a pure state machine: no clock, no audio, no model. Time is the sample index. The same frames from the same
-boundary give the same segments, on which the journal's keys rest.
+boundary, with the same silences to wait for, give the same segments. And whatever these silences, the first segment
+after a boundary begins at the same sample, on which the journal's keys rest.
 
     idle --p >= threshold--> candidate --min_speech of it--> speech --silence >= endpoint--> segment, idle
                                  |                             ^   |
@@ -16,6 +17,9 @@ and its two values, 0.15 apart, are those of Silero's own reference iterator (sn
 be sure and soft onsets ("h", "f") come before that, and ends `tail` after the last. It never begins before the end of
 the one before: no sample is in two segments.
 
+*Endpoint*: how long the silence has to be is not decided here but in `actors.endpoint`: `expect` says what it is as a
+rule, and `wait` what it is in this pause.
+
 *Length*: when a segment reaches `max_segment`, it is cut in the middle of the quietest 96 ms of its last third, which
 in fluent speech falls between words; what follows the cut is listened to again from there. It is never cut so near to
 its end that the rest would be too short for speech and be lost. In a pause there is nothing to cut: it ends there.
@@ -27,6 +31,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+from sottovoce.actors.endpoint import profile
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import VadConfig
 
@@ -62,6 +67,7 @@ class Closed:
 
     first: int
     end: int
+    speech_first: int
     speech_end: int
     reason: Literal["silence", "stop", "length", "gap"]
     position: int
@@ -94,7 +100,8 @@ class Segmenter:
         self._preroll, self._tail = samples(config.preroll), samples(config.tail)
         # A pause promises audio up to its end, so it cannot come before the tail has been heard.
         self._pause = max(samples(config.pause), self._tail)
-        self._endpoint = max(samples(config.endpoint), self._pause)
+        self._usual = self._endpoint = 0
+        self.expect(profile(config).unread)
         self._max = samples(config.max_segment)
         self.reset(0, 0)
 
@@ -103,7 +110,8 @@ class Segmenter:
         self.position, self._floor, self._since = position, floor, position
         self._first: int | None = None
         self._confirmed = self._voiced = self._paused = False
-        self._speech_end = self._heard = 0
+        self._speech_first = self._speech_end = self._heard = 0
+        self._endpoint = self._usual
         self._levels: deque[tuple[int, int, float, bool]] = deque()
 
     def push(self, start: int, samples: int, probability: float, level: float) -> list[Action]:
@@ -130,10 +138,24 @@ class Segmenter:
             self._heard += samples
             self._speech_end = self.position
             if self._paused:
-                self._paused = False
+                self._paused, self._endpoint = False, self._usual
                 actions.append(Resumed(self._first))
         self._voiced = voiced
         return actions + self._judge(self._first)
+
+    def expect(self, seconds: float) -> None:
+        """From the next pause on, close a segment after this silence, if `wait` names no other."""
+        self._usual = max(round(seconds * SAMPLE_RATE), self._pause)
+
+    def wait(self, first: int, end: int, seconds: float) -> list[Action]:
+        """In the pause that was told as `Pause(first, end)`, close the segment after this silence, maybe now.
+
+        If speech has gone on since, or the segment is closed, nothing happens.
+        """
+        if not self._paused or self._first != first or self._speech_end + self._tail != end:
+            return []
+        self._endpoint = max(round(seconds * SAMPLE_RATE), self._pause)
+        return self._judge(first)
 
     def flush(self) -> list[Closed]:
         """End what is open: no more frames will come."""
@@ -154,7 +176,7 @@ class Segmenter:
     def _listen(self, start: int, samples: int, probability: float) -> list[Action]:
         if probability >= self._threshold:
             self._first = max(self._floor, start - self._preroll)
-            self._voiced, self._speech_end, self._heard = True, self.position, samples
+            self._voiced, self._speech_first, self._speech_end, self._heard = True, start, self.position, samples
             return self._judge(self._first)
         if self.position - self._since >= _IDLE_BOUNDARY:
             floor = max(self._floor, self.position - self._preroll)
@@ -186,9 +208,9 @@ class Segmenter:
 
     def _close(self, first: int, reason: Literal["silence", "stop", "length", "gap"]) -> Closed:
         end = min(self._speech_end + self._tail, self.position)
-        speech_end, position = self._speech_end, self.position
+        speech_first, speech_end, position = self._speech_first, self._speech_end, self.position
         self.reset(position, end)
-        return Closed(first, end, speech_end, reason, position)
+        return Closed(first, end, speech_first, speech_end, reason, position)
 
     def _cut(self, first: int) -> Closed:
         at, quietest, after = self.position, float("inf"), 0
@@ -200,6 +222,6 @@ class Segmenter:
             level = sum(level for _, _, level, _ in window)
             if len(window) == _QUIET_FRAMES and after >= self._min_speech and level <= quietest:
                 at, quietest = start, level
-        speech_end = min(self._speech_end, at)
+        speech_first, speech_end = self._speech_first, min(self._speech_end, at)
         self.reset(at, at)
-        return Closed(first, at, speech_end, "length", at)
+        return Closed(first, at, speech_first, speech_end, "length", at)

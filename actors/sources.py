@@ -7,14 +7,22 @@ from typing import Annotated
 import msgspec
 
 
-class Microphone(msgspec.Struct, frozen=True, tag="microphone", forbid_unknown_fields=True):
+class _Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What any source may bear."""
+
+    hold: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
+    """Recorded for as long as the push-to-talk key is down, which was pressed then (CLOCK_MONOTONIC ns); None: until
+    somebody says stop. Only the conductor sets it."""
+
+
+class Microphone(_Held, frozen=True, tag="microphone"):
     """The configured input device."""
 
     def __str__(self) -> str:
         return "microphone"
 
 
-class AudioFile(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True):
+class AudioFile(_Held, frozen=True, tag="file"):
     """A sound file in place of the microphone: the same actor, ring and stages."""
 
     path: Annotated[str, msgspec.Meta(min_length=1, max_length=4095, pattern=r"^[^\x00]+\Z")]  # PATH_MAX; limits.h

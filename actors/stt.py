@@ -13,7 +13,8 @@ from typing import ClassVar
 
 from sottovoce.actors.agreement import stable_prefix
 from sottovoce.actors.base import TICK_MS, run
-from sottovoce.actors.context import ContextDecoder
+from sottovoce.actors.context import ContextDecoder, Decoded
+from sottovoce.actors.endpoint import ending, profile, unmarked
 from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.fallback import Fallback
 from sottovoce.actors.guard import refuse
@@ -25,6 +26,7 @@ from sottovoce.protocol.messages import (
     Draft,
     Event,
     Final,
+    Reading,
     SegmentClosed,
     SpeechOnset,
     SpeechPause,
@@ -111,7 +113,7 @@ class FinalRecogniser(Recogniser):
         body = event.body
         if isinstance(body, SpeechPause):
             self.pause = body
-        elif isinstance(body, SpeechResumed | SpeechOnset):
+        elif isinstance(body, SpeechResumed | SpeechOnset | SegmentClosed):
             self.pause = None
         elif isinstance(body, Draft):
             self.drafts[body.stream, body.first].append(body.window_id)
@@ -144,10 +146,16 @@ class FinalRecogniser(Recogniser):
         failpoint("stt-final.after_speculation")
         self.speculation = ((pause.stream, pause.first, pause.end), result, window_id)
         self.page.add("speculated")
+        text = result.text.strip()
+        if refuse(text, (pause.end - pause.first) / SAMPLE_RATE) is None:
+            how = ending(text, self.config.transform.language, marks=self.marks)
+            self.publish(Reading(stream=pause.stream, first=pause.first, end=pause.end, ending=how))
 
     def _finish(self, row: UtteranceRow) -> bool:
         """Bring one segment to its text; False if that cannot be done yet."""
         key = (row.stream, row.first, row.end)
+        if self.pause is not None and self.pause.first == row.first:
+            self.pause = None  # over
         window_id, speculative = now_ns(), False
         if self.speculation is not None and self.speculation[0] == key:
             _, result, window_id = self.speculation
@@ -169,6 +177,7 @@ class FinalRecogniser(Recogniser):
         reason = refuse(text, (row.end - row.first) / SAMPLE_RATE) if text else "no words"
         if reason is not None:
             return self._suppress(row, reason, text)
+        text = unmarked(text, self.config.transform.language)
         self._remember(row.stream, row.first, row.end, text)
         if self.journal.transcribed(row.ordinal, text=text, model=self.model):
             failpoint("stt-final.after_commit")
@@ -177,6 +186,7 @@ class FinalRecogniser(Recogniser):
                     stream=row.stream, first=row.first, end=row.end, text=text, window_id=window_id,
                     corrects_window_ids=tuple(self.drafts.pop((row.stream, row.first), ())), model=self.model,
                     audio_s=result.audio_s, decode_s=result.decode_s, speculative=speculative,
+                    continues=isinstance(result, Decoded) and result.continues,
                 )
             )  # fmt: skip
         self._forget_drafts(row)
@@ -231,7 +241,7 @@ class DraftRecogniser(Recogniser):
         """Load; whatever is being said right now goes without drafts."""
         super().setup()
         self.open: tuple[int, int] | None = None
-        self.limit = round((self.config.vad.max_segment + self.config.vad.endpoint) * SAMPLE_RATE)
+        self.limit = round((self.config.vad.max_segment + profile(self.config.vad).hanging) * SAMPLE_RATE)
         self.paused = False
         self.next_at = 0.0
         self.decoded_to = 0

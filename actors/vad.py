@@ -16,6 +16,9 @@ from sottovoce.protocol.bus import BATCH, REST_S
 from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns, suspended_ns
 from sottovoce.protocol.messages import (
     MAX_BYTES,
+    Event,
+    Final,
+    Reading,
     SegmentClosed,
     SegmentsDrained,
     SpeechOnset,
@@ -33,7 +36,7 @@ class Vad(Actor):
     """Finds segments."""
 
     name = "vad"
-    hears = ("capture.", "state.pipeline")
+    hears = ("capture.", "state.pipeline", "transcript.reading", "transcript.final")
     counts: ClassVar[tuple[str, ...]] = ("frames", "position", "lost_samples", "bad_frames", "segments")
     times: ClassVar[tuple[str, ...]] = ("frame_us", "lag_us")
 
@@ -46,6 +49,7 @@ class Vad(Actor):
         self.recording: Recording | None = None
         self.begun = (0, 0)  # (generation, stream) that the detector is in
         self.more = False
+        self.reading: Reading | None = None
         self.bad = 0  # frames that this reader found damaged
         self.doorbell: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
         self.doorbell.set(zmq.RCVHWM, 16)
@@ -57,6 +61,15 @@ class Vad(Actor):
         self.poller.register(self.doorbell, zmq.POLLIN)
         self.frame_us = self.page.histogram("frame_us")
         self.lag_us = self.page.histogram("lag_us")
+
+    def hear(self, event: Event) -> None:
+        """Follow what the recogniser finds: how the text before a pause ends, and whether an endpoint was too early."""
+        body = event.body
+        if isinstance(body, Reading | Final) and self.reader is not None and body.stream == self.reader.stream:
+            if isinstance(body, Final):
+                self.detector.heard(body.first, body.continues)
+            else:
+                self.reading = body
 
     def sleep_ms(self) -> int:
         """Return 0 while frames wait, else 100 ms: a doorbell may be lost."""
@@ -83,6 +96,10 @@ class Vad(Actor):
 
     def _read(self, recording: Recording, reader: RingReader) -> None:
         """Look at the next frames, a turn's worth."""
+        if self.reading is not None:
+            for action in self.detector.read(self.reading.first, self.reading.end, self.reading.ending):
+                self._act(recording, reader, action)
+            self.reading = None
         for _ in range(_FRAMES_A_TURN):
             if recording.end is not None and self.detector.position >= recording.end:
                 self._drain(recording)
@@ -149,12 +166,12 @@ class Vad(Actor):
         self.page.add("frames")
         self.page.set("position", self.detector.position)
         for action in actions:
-            self._act(recording, reader, frame, action)
+            self._act(recording, reader, action)
         ended = time.perf_counter_ns()
         self.frame_us.observe((ended - began) // 1000)
         self.lag_us.observe(max(0, now_ns() - frame.capture_ns) // 1000)
 
-    def _act(self, recording: Recording, reader: RingReader, frame: Frame, action: Action) -> None:
+    def _act(self, recording: Recording, reader: RingReader, action: Action) -> None:
         stream = reader.stream
         if isinstance(action, Onset):
             self.publish(SpeechOnset(stream=stream, first=action.first))
@@ -163,24 +180,21 @@ class Vad(Actor):
         elif isinstance(action, Resumed):
             self.publish(SpeechResumed(stream=stream, first=action.first))
         elif isinstance(action, Closed):
-            self._close(recording, reader, frame, action)
+            self._close(recording, reader, action)
             if action.reason == "length":
                 reader.seek(action.position)
         else:
             self.journal.vad_moved(recording.generation, stream=stream, position=action.position, floor=action.floor)
 
-    def _close(self, recording: Recording, reader: RingReader, frame: Frame, segment: Closed) -> None:
+    def _close(self, recording: Recording, reader: RingReader, segment: Closed) -> None:
         """Journal the segment, then tell."""
-        # Not counted back from `frame`: the machine may have slept since, or samples may be missing.
-        last = reader.frame(segment.speech_end - 1) or frame
-        since_ns = (last.end - segment.speech_end) * 10**9 // SAMPLE_RATE
-        spoken_ns = last.capture_ns - since_ns
+        spoken_ns, asleep_ns = _spoken(reader, segment)
         failpoint("vad.before_segment")
         new = self.journal.segmented(
             generation=recording.generation, stream=reader.stream, first=segment.first, end=segment.end,
             speech_end=segment.speech_end, position=segment.position, spoken_ns=spoken_ns,
-            wall_ns=time.time_ns() - (now_ns() - spoken_ns) - (suspended_ns() - last.asleep_ns),
-            asleep_ns=last.asleep_ns,  # of now it would make what was said before a suspend look fresh
+            wall_ns=time.time_ns() - (now_ns() - spoken_ns) - (suspended_ns() - asleep_ns),
+            asleep_ns=asleep_ns,  # of now it would make what was said before a suspend look fresh
         )  # fmt: skip
         failpoint("vad.after_segment")
         if new:
@@ -199,10 +213,7 @@ class Vad(Actor):
         """Every frame has been seen: end what is open, and say so."""
         assert self.reader is not None  # noqa: S101 - called after _attach
         for action in self.detector.flush():
-            self.reader.seek(action.position - 1)
-            last = self.reader.read()
-            if last is not None:
-                self._close(recording, self.reader, last, action)
+            self._close(recording, self.reader, action)
         self.page.set("lost_samples", self.reader.statistics().lost_samples)
         self._finish(recording)
 
@@ -221,6 +232,15 @@ class Vad(Actor):
         self.doorbell.close()
         if self.reader is not None:
             self.reader.close()
+
+
+def _spoken(reader: RingReader, segment: Closed) -> tuple[int, int]:
+    """Return when its last speech was captured (CLOCK_MONOTONIC ns), and how long this boot had been suspended then."""
+    # Not counted back from now: the machine may have slept since, or samples may be missing.
+    last = reader.frame(segment.speech_end - 1)
+    if last is None:  # overwritten: the stage is a whole ring behind
+        return now_ns(), suspended_ns()
+    return last.capture_ns - (last.end - segment.speech_end) * 10**9 // SAMPLE_RATE, last.asleep_ns
 
 
 if __name__ == "__main__":

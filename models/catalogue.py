@@ -81,6 +81,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """sherpa: constructor arguments that are files of this model."""
     options: dict[str, str | int | float | bool] = {}
     """sherpa: the other constructor arguments."""
+    guesses_marks: bool = False
+    """Its last mark is one, whether or not more will come: it puts a full stop or a comma behind half a sentence."""
     minimum_samples: int = 0
     """Samples at 16 kHz below which the model is not called and the text is empty."""
 

@@ -41,7 +41,9 @@ from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import Notice
 from sottovoce.protocol.paths import Paths
 
-CONFIG = "[warden]\nrestarts = 100\n"  # a stage that is killed for a living must not be parked for it
+CONFIG = "[warden]\nrestarts = 100\n[vad]\nendpoint = 0.5\n"
+"""A stage that is killed for a living must not be parked for it. And boundaries that depend on what the recogniser
+reads in time could not be compared."""
 ZERO = (
     "lost", "duplicated", "out_of_order", "leaked_processes", "leaked_files", "duplicate_processes", "orphans",
     "ended_early",

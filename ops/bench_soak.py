@@ -11,7 +11,8 @@ What the clock of the wall must not decide, since only the audio is sped up (`co
 - `[inject] deliver_within`: decoding takes what it takes, so a dictation of two minutes, fed in three seconds, is typed
   later after it was "spoken" than anybody would wait. Nothing may become late for that;
 - `[transform] carry` and `[stt.draft] interval` are divided by `speed`, so that a rest is as long, and drafts as many
-  as the machine can do.
+  as the machine can do;
+- `[vad] endpoint` is a fixed silence: pauses are over before anybody could read how the text in them ends.
 
 A recording of a dictation is shorter than the ring, and those before an open microphone are nearly silent: no ring is
 lapped unless the stages stop for minutes of audio. Retention (`[history] keep`) goes by the clock of the wall, so
@@ -32,7 +33,7 @@ from sottovoce.ops.day import Composer, day, sound_files
 from sottovoce.ops.demo import SAMPLE
 from sottovoce.ops.exceptions import OpsError, ServiceError
 from sottovoce.ops.private import PrivateService, private_service
-from sottovoce.ops.soak import Soak
+from sottovoce.ops.soak import ENDPOINT_S, Soak
 from sottovoce.protocol.exceptions import ControlError
 
 ZERO: Final = (
@@ -90,7 +91,10 @@ def run(
 
 def configuration(speed: float) -> str:
     """Return what is set for the private service, as TOML; the head of this file has the reasons."""
-    return f"deliver_within = 3600\n[transform]\ncarry = {30 / speed:.4f}\n[stt.draft]\ninterval = {0.2 / speed:.4f}\n"
+    return (
+        f"deliver_within = 3600\n[vad]\nendpoint = {ENDPOINT_S}\n[transform]\ncarry = {30 / speed:.4f}\n"
+        f"[stt.draft]\ninterval = {0.2 / speed:.4f}\n"
+    )
 
 
 @contextmanager

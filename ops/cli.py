@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sottovoce.ops.cli_history import history_app
+from sottovoce.ops.cli_ptt import bench_ptt, ptt_app
 from sottovoce.ops.entry import control
 from sottovoce.ops.exceptions import EXIT_BAD_INPUT, EXIT_FAILED
 from sottovoce.ops.output import JsonFlag, print_json
@@ -23,10 +24,12 @@ app = typer.Typer(
 models_app = typer.Typer(help="The models: which there are, pull and verify them.", no_args_is_help=True)
 config_app = typer.Typer(help="The configuration: show what is in force, check the file.", no_args_is_help=True)
 bench_app = typer.Typer(help="Benchmarks.", no_args_is_help=True)
+app.add_typer(ptt_app, name="ptt")
 app.add_typer(history_app, name="history")
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 app.add_typer(bench_app, name="bench")
+bench_app.command("ptt")(bench_ptt)
 
 
 # -- dictation ---------------------------------------------------------------------------------------------------------
@@ -315,6 +318,36 @@ def bench_live(
         print_json(report)
     else:
         print(report["text"])
+
+
+@bench_app.command("latency")
+def bench_latency(
+    manifest: Annotated[Path, typer.Option(help="Clips: a JSON object a line with audio, text, lang, maybe words.")],
+    *,
+    peers: Annotated[bool, typer.Option("--peers", help="Run moonshine-voice and sherpa-onnx, too.")] = False,
+    peer_python: Annotated[Path | None, typer.Option(help="The Python that has them; by default this one.")] = None,
+    gap: Annotated[
+        list[float] | None, typer.Option(min=0.2, max=60, help="Mean seconds between clips; by default 1.6 and 0.8.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Which clips.")] = "en",
+    clips: Annotated[int | None, typer.Option(min=1, help="How many at most.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of gaps, noise and pauses.")] = 1,
+    hesitation: Annotated[bool, typer.Option("--hesitation", help="Put pauses of 0.2 to 1 s between words.")] = False,
+    config: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the service, e.g. vad.endpoint=0.3.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Time a private service on dictation in real time, and others on the same: time to text, errors, processor."""
+    from sottovoce.ops import bench_latency as bench
+
+    report = bench.run(
+        manifest, language=language, gaps=gap or bench.GAPS_S, clips=clips, seed=seed, hesitation=hesitation,
+        settings=config or (), against=peers, peer_python=peer_python or Path(sys.executable),
+        tell=lambda line: print(line, file=sys.stderr),
+    )  # fmt: skip
+    if as_json:
+        print_json(report)
+    else:
+        print(bench.render(report))
 
 
 @bench_app.command("chaos")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sottovoce.ops.exceptions import EXIT_FAILED, exit_code
 
 HOT = ("toggle", "start", "stop", "cancel")
+EDGES = (["ptt", "down"], ["ptt", "up"])
 
 
 def control(verb: str, *, as_json: bool) -> None:
@@ -23,7 +24,21 @@ def control(verb: str, *, as_json: bool) -> None:
     from sottovoce.protocol.control import request
     from sottovoce.protocol.paths import Paths
 
-    result = request(Paths.from_environment().control, verb)
+    _show(request(Paths.from_environment().control, verb), as_json=as_json)
+
+
+def edge(name: str, *, as_json: bool) -> None:
+    """Tell the conductor that the push-to-talk key went "down" or "up", and print the state it answers with.
+
+    Raises:
+        ControlError: nobody answers, or it is refused.
+    """
+    from sottovoce.ops.edge import send
+
+    _show(send(name), as_json=as_json)
+
+
+def _show(result: dict[str, Any], *, as_json: bool) -> None:
     print(json.dumps(result) if as_json else result["state"])
 
 
@@ -33,6 +48,8 @@ def main() -> NoReturn:
     try:
         if arguments and arguments[0] in HOT and arguments[1:] in ([], ["--json"]):
             control(arguments[0], as_json=len(arguments) == 2)
+        elif arguments[:2] in EDGES and arguments[2:] in ([], ["--json"]):
+            edge(arguments[1], as_json=len(arguments) == 3)
         else:
             from sottovoce.ops.cli import app
 

@@ -16,6 +16,7 @@ _CODES = {
     "ModelError": EXIT_CONFIGURATION,
     "RulesError": EXIT_CONFIGURATION,
     "AudioFileError": EXIT_BAD_INPUT,
+    "ManifestError": EXIT_BAD_INPUT,
     "ShmInsecure": EXIT_CONFIGURATION,
     "ShmNotTmpfs": EXIT_CONFIGURATION,
     "OpsError": EXIT_FAILED,

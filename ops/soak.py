@@ -20,7 +20,7 @@ from sottovoce.ops.series import Sampler, kind_of
 from sottovoce.ops.verdict import compare
 from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.clocks import SAMPLE_RATE
-from sottovoce.protocol.config import Config
+from sottovoce.protocol.config import VadConfig
 from sottovoce.protocol.control import request
 from sottovoce.protocol.exceptions import ControlError
 from sottovoce.protocol.journal import Journal
@@ -28,6 +28,8 @@ from sottovoce.protocol.messages import Notice, Typed
 from sottovoce.protocol.rows import UNFINISHED, Recording, UtteranceRow
 from sottovoce.shm import FRAME_SAMPLES
 
+ENDPOINT_S: Final = 0.5
+"""The silence that ends an utterance, in the service and for the detector that checks it."""
 _STUCK_S: Final = 120.0  # beyond a recording's length
 _TELL_EVERY_S: Final = 10.0
 _UNBROKEN_S: Final = 60.0  # above [vad] max_segment, 24 s
@@ -61,7 +63,7 @@ class Soak:
         self._told_at = self._sampled_at = math.inf  # not before the day has begun
         self._day_s = self._recorded_s = self._spoken_s = self._owed_s = self._behind_s = 0.0
         self._recordings = self._clips = self._unheard = self._wanted = self._missing = self._unanswered = 0
-        self._detector = Detector(Config().vad)
+        self._detector = Detector(VadConfig(endpoint=ENDPOINT_S))
         self._first_row = 0
 
     # -- the day -------------------------------------------------------------------------------------------------------

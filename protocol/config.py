@@ -30,10 +30,25 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class CaptureConfig(_Section, frozen=True):
     """`[capture]`: where audio comes from."""
 
-    device: str = "default"
-    """PortAudio device: "default", an index, or part of a name."""
+    device: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] = "default"
+    """"default", or an input as `sottovoce devices` lists it: part of its name, or PortAudio's index."""
+    follow_default: bool = True
+    """Whether a recording of the default input goes on with another one as soon as that is the default."""
+    channel: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    """Of an input with several channels: 0 for the mean of two, or the first of more than two; n for the n-th alone."""
+    standby: Literal["closed", "warm"] = "closed"
+    """"closed" opens the input on demand, and what is said meanwhile is lost; "warm" keeps it open, in memory only."""
+    preroll: Short = 0.2
+    """With "warm": so much of what was heard before the wish for a recording belongs to it."""
     ring_seconds: Annotated[float, msgspec.Meta(ge=10.0, le=3600.0)] = 300.0
     """Length of the audio ring, which is the replay log of a restarted stage: 64 KB of memory a second."""
+
+
+class PttConfig(_Section, frozen=True):
+    """`[ptt]`: push-to-talk."""
+
+    limit: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 120.0
+    """A key that is down for longer is taken for released: a release that was lost must not record for ever."""
 
 
 class VadConfig(_Section, frozen=True):
@@ -46,13 +61,14 @@ class VadConfig(_Section, frozen=True):
     """Speech goes on while frames stay at or above this (hysteresis: a flicker around one threshold cuts words)."""
     min_speech: Short = 0.1
     """Shorter bursts are clicks, not words."""
-    pause: Short = 0.16
+    pause: Short = 0.096
     """Silence after which the final decode starts on speculation."""
-    endpoint: Short = 0.5
-    """Silence that closes a segment."""
+    endpoint: Literal["fast", "balanced", "patient"] | Short = "balanced"
+    """Silence that closes a segment: a profile, which adapts it to what was said and who speaks (`actors.endpoint`), or
+    a fixed number of seconds."""
     preroll: Short = 0.3
     """Audio kept from before the first speech frame, so that soft onsets are not clipped."""
-    tail: Short = 0.16
+    tail: Short = 0.096
     """Audio kept from after the last speech frame; small models invent words on long silent tails."""
     max_segment: Annotated[float, msgspec.Meta(ge=5.0, le=60.0)] = 24.0
     """Longer speech is split at its quietest point; engines degrade beyond about 30 s."""
@@ -147,6 +163,7 @@ class Config(_Section, frozen=True):
     """The whole file."""
 
     capture: CaptureConfig = CaptureConfig()
+    ptt: PttConfig = PttConfig()
     vad: VadConfig = VadConfig()
     stt: SttConfig = SttConfig()
     transform: TransformConfig = TransformConfig()
@@ -159,7 +176,7 @@ class Config(_Section, frozen=True):
         """Check what no single field can: relations between fields."""
         if self.vad.release > self.vad.threshold:
             raise ValueError("vad.release must not exceed vad.threshold - at `$.vad`")
-        if self.vad.pause > self.vad.endpoint:
+        if not isinstance(self.vad.endpoint, str) and self.vad.pause > self.vad.endpoint:
             raise ValueError("vad.pause must not exceed vad.endpoint - at `$.vad`")
         if "file" in self.inject.backends and not self.inject.file:
             raise ValueError('inject.backends names "file" but inject.file is empty - at `$.inject`')

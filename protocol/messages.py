@@ -83,6 +83,18 @@ class Frames(Body, frozen=True, tag="audio.frames"):
     head: int
 
 
+class AudioLevel(Body, frozen=True, tag="audio.level"):
+    """How loud the microphone is: ten times a second while it is recorded."""
+
+    generation: int
+    peak_dbfs: float
+    """Of the largest sample since the last of these messages; -120 where all were zero."""
+    rms_dbfs: float
+    """Of the root of the mean square."""
+    clipped: int
+    """How many samples stood at full scale."""
+
+
 class SpeechOnset(Utterance, frozen=True, tag="speech.onset"):
     """Somebody began to speak."""
 
@@ -96,6 +108,19 @@ class SpeechPause(Utterance, frozen=True, tag="speech.pause"):
 
 class SpeechResumed(Utterance, frozen=True, tag="speech.resumed"):
     """The pause was none."""
+
+
+Ending = Literal["complete", "lone", "unread", "open", "hanging"]
+"""How a text ends: nothing shows that more will come; a single word; no words; a comma, or a word that seldom is the
+last one of a sentence; a word that never is."""
+
+
+class Reading(Utterance, frozen=True, tag="transcript.reading"):
+    """How what was said before a pause ends, decoded ahead: the VAD chooses by it the silence that is an endpoint."""
+
+    end: int
+    """As the pause had it."""
+    ending: Ending
 
 
 class SegmentClosed(Utterance, frozen=True, tag="segment.closed"):
@@ -136,6 +161,8 @@ class Final(Utterance, frozen=True, tag="transcript.final"):
     decode_s: float
     speculative: bool
     """Decoded during the pause, before the endpoint was certain."""
+    continues: bool = False
+    """Decoded together with what was said before, it goes on in the same clause: that endpoint was too early."""
 
 
 class Suppressed(Utterance, frozen=True, tag="transcript.suppressed"):
@@ -176,8 +203,9 @@ class Notice(Body, frozen=True, tag="notice"):
 
 
 BODIES: tuple[type[Body], ...] = (
-    PipelineState, StageState, CaptureStarted, CaptureEnded, Frames, SpeechOnset, SpeechPause, SpeechResumed,
-    SegmentClosed, SegmentsDrained, Draft, Final, Suppressed, TextReady, Typed, NotTyped, Notice,
+    PipelineState, StageState, CaptureStarted, CaptureEnded, Frames, AudioLevel, SpeechOnset, SpeechPause,
+    SpeechResumed, SegmentClosed, SegmentsDrained, Reading, Draft, Final, Suppressed, TextReady, Typed, NotTyped,
+    Notice,
 )  # fmt: skip
 
 

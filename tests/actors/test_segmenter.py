@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -39,10 +39,17 @@ def samples(seconds: float) -> int:
     return round(seconds * SAMPLE_RATE)
 
 
-def listen(config: VadConfig, frames: Sequence[Heard], position: int = 0, floor: int = 0) -> list[Action]:
+Waits = Callable[[int], tuple[int, float] | None]
+"""Of the end of a pause: after how many frames somebody names how many seconds of silence to wait for; None: nobody."""
+
+
+def listen(
+    config: VadConfig, frames: Sequence[Heard], position: int = 0, floor: int = 0, waits: Waits = lambda _: None
+) -> list[Action]:
     """Do what `actors.vad` does with the segmenter, from a boundary on, to the end of the recording."""
     segmenter = Segmenter(config)
     segmenter.reset(position, floor)
+    asked: tuple[int, Pause, float] | None = None
     actions: list[Action] = []
     age = 0  # frames since the model's state was reset
     at = next((number for number, frame in enumerate(frames) if frame.end > position), len(frames))
@@ -53,8 +60,14 @@ def listen(config: VadConfig, frames: Sequence[Heard], position: int = 0, floor:
             age = 0
         probability = frame.fresh if age < 2 else frame.settled
         at, age = at + 1, age + 1
-        for action in segmenter.push(frame.start, frame.samples, probability, frame.level):
+        found = segmenter.push(frame.start, frame.samples, probability, frame.level)
+        if asked is not None and at >= asked[0]:
+            found += segmenter.wait(asked[1].first, asked[1].end, asked[2])
+            asked = None
+        for action in found:
             actions.append(action)
+            if isinstance(action, Pause) and (answer := waits(action.end)) is not None:
+                asked = (at + answer[0], action, answer[1])
             if isinstance(action, Closed | Boundary):
                 age = 0
             if isinstance(action, Closed) and action.reason == "length":
@@ -74,7 +87,7 @@ def configs(draw: st.DrawFn) -> VadConfig:
     return VadConfig(
         min_speech=draw(st.sampled_from([0.0, 0.1, 0.25])),
         pause=pause,
-        endpoint=draw(st.sampled_from([pause, 0.5, 0.8])),
+        endpoint=draw(st.sampled_from([pause, 0.5, 0.8, "fast", "patient"])),
         preroll=draw(st.sampled_from([0.0, 0.3, 0.6])),
         tail=draw(st.sampled_from([0.0, 0.16, 0.4])),
         max_segment=draw(st.sampled_from([5.0, 6.5])),
@@ -117,21 +130,33 @@ def stretches(frames: Sequence[Heard], threshold: float) -> Iterator[list[Heard]
         yield run
 
 
+@st.composite
+def answers(draw: st.DrawFn) -> Waits:
+    """Draw somebody who names silences, some at once and some late, and has nothing to say of other pauses."""
+    salt = draw(st.integers(1, 997))
+
+    def answer(end: int) -> tuple[int, float] | None:
+        chance = end * 7919 % salt % 12
+        return None if chance > 8 else (chance % 3 * 4, (0.0, 0.26, 1.0)[chance // 3])
+
+    return answer
+
+
 @settings(max_examples=120, deadline=None)
-@given(config=configs(), frames=recordings())
-def test_no_sample_is_in_two_segments_and_order_is_kept(config: VadConfig, frames: list[Heard]) -> None:
+@given(config=configs(), frames=recordings(), waits=answers())
+def test_no_sample_is_in_two_segments_and_order_is_kept(config: VadConfig, frames: list[Heard], waits: Waits) -> None:
     """Segments follow one another without overlap, none is empty, and none reaches past what was heard."""
-    segments = closed(listen(config, frames))
+    segments = closed(listen(config, frames, waits=waits))
     assert all(segment.first < segment.end <= frames[-1].end for segment in segments)
     assert all(segment.first <= segment.speech_end <= segment.end for segment in segments)
     assert all(one.end <= two.first for one, two in pairwise(segments))
 
 
 @settings(max_examples=120, deadline=None)
-@given(config=configs(), frames=recordings(steady=True))
-def test_speech_is_in_a_segment(config: VadConfig, frames: list[Heard]) -> None:
+@given(config=configs(), frames=recordings(steady=True), waits=answers())
+def test_speech_is_in_a_segment(config: VadConfig, frames: list[Heard], waits: Waits) -> None:
     """Whoever speaks for `min_speech` without a break is heard to the last frame, cuts for length or not."""
-    segments = closed(listen(config, frames))
+    segments = closed(listen(config, frames, waits=waits))
     for run in stretches(frames, config.threshold):
         if run[-1].end - run[0].start >= samples(config.min_speech):
             for frame in run:
@@ -164,20 +189,20 @@ def test_nothing_joins_across_a_gap(config: VadConfig, frames: list[Heard]) -> N
 
 
 @settings(max_examples=120, deadline=None)
-@given(config=configs(), frames=recordings())
-def test_no_segment_is_longer_than_allowed(config: VadConfig, frames: list[Heard]) -> None:
+@given(config=configs(), frames=recordings(), waits=answers())
+def test_no_segment_is_longer_than_allowed(config: VadConfig, frames: list[Heard], waits: Waits) -> None:
     """`max_segment` is exceeded by one frame at most, pauses and all."""
-    for segment in closed(listen(config, frames)):
+    for segment in closed(listen(config, frames, waits=waits)):
         assert segment.end - segment.first <= samples(config.max_segment) + FRAME
 
 
 @settings(max_examples=120, deadline=None)
-@given(config=configs(), frames=recordings())
-def test_each_segment_is_told_in_order(config: VadConfig, frames: list[Heard]) -> None:
+@given(config=configs(), frames=recordings(), waits=answers())
+def test_each_segment_is_told_in_order(config: VadConfig, frames: list[Heard], waits: Waits) -> None:
     """A segment is an onset, pauses that are each taken back or last, and its end; all name the same first sample."""
     first: int | None = None
     pause: int | None = None
-    for action in listen(config, frames):
+    for action in listen(config, frames, waits=waits):
         if isinstance(action, Boundary):
             assert first is None
         elif isinstance(action, Onset):
@@ -235,7 +260,7 @@ def test_a_word_has_preroll_and_tail() -> None:
     assert listen(CONFIG, recording((SILENCE, 20), (SPEECH, 10), (SILENCE, 40))) == [
         Onset(10 * FRAME),
         Pause(10 * FRAME, 35 * FRAME),
-        Closed(10 * FRAME, 35 * FRAME, 30 * FRAME, "silence", 46 * FRAME),
+        Closed(10 * FRAME, 35 * FRAME, 20 * FRAME, 30 * FRAME, "silence", 46 * FRAME),
     ]
 
 
@@ -247,8 +272,19 @@ def test_hesitation_within_the_endpoint_is_one_segment() -> None:
         Pause(0, 15 * FRAME),
         Resumed(0),
         Pause(0, 35 * FRAME),
-        Closed(0, 35 * FRAME, 30 * FRAME, "silence", 46 * FRAME),
+        Closed(0, 35 * FRAME, 0, 30 * FRAME, "silence", 46 * FRAME),
     ]
+
+
+def test_a_silence_that_is_named_in_the_pause() -> None:
+    """It closes the segment sooner than the usual one, or later; of a pause that is over nothing is believed."""
+    frames = recording((SPEECH, 10), (SILENCE, 20), (SPEECH, 10), (SILENCE, 60))
+    for seconds, silence in ((0.0, 6), (0.26, 9), (0.512, 16), (0.576, 18)):
+        one, _ = closed(listen(CONFIG, frames, waits=lambda _, seconds=seconds: (0, seconds)))  # type: ignore[misc]
+        assert (one.end, one.position) == (15 * FRAME, (10 + silence) * FRAME)
+    (joined,) = closed(listen(CONFIG, frames, waits=lambda end: (0, 1.0) if end == 15 * FRAME else None))
+    assert joined.speech_end == 40 * FRAME
+    assert listen(CONFIG, frames, waits=lambda _: (18, 0.0)) == listen(CONFIG, frames)
 
 
 def test_soft_speech_goes_on_and_does_not_begin() -> None:
@@ -275,7 +311,7 @@ def test_the_next_segment_begins_after_the_last() -> None:
 
 def test_a_stop_ends_speech_at_once() -> None:
     """The key is released in mid-word: the segment ends with the recording, not half a second later."""
-    assert closed(listen(CONFIG, recording((SPEECH, 20)))) == [Closed(0, 20 * FRAME, 20 * FRAME, "stop", 20 * FRAME)]
+    assert closed(listen(CONFIG, recording((SPEECH, 20)))) == [Closed(0, 20 * FRAME, 0, 20 * FRAME, "stop", 20 * FRAME)]
 
 
 def test_a_gap_ends_speech_before_it() -> None:
@@ -314,7 +350,7 @@ def test_a_segment_that_is_full_in_a_pause_ends_in_it() -> None:
     actions = listen(CONFIG, recording((SPEECH, 180), (SILENCE, 60)))
     assert actions[1:] == [
         Pause(0, 185 * FRAME),
-        Closed(0, 185 * FRAME, 180 * FRAME, "silence", 188 * FRAME),
+        Closed(0, 185 * FRAME, 0, 180 * FRAME, "silence", 188 * FRAME),
     ]
 
 

@@ -118,7 +118,7 @@ def test_keep(file: Path, keep: str) -> None:
     [
         ("[vad]\nrelease = 0.6", "vad.release must not exceed vad.threshold"),
         ("[vad]\nthreshold = 0.3", "vad.release must not exceed vad.threshold"),
-        ("[vad]\npause = 0.8", "vad.pause must not exceed vad.endpoint"),
+        ("[vad]\npause = 0.8\nendpoint = 0.5", "vad.pause must not exceed vad.endpoint"),
         ("[inject]\nbackends = ['wtype', 'file']", "inject.file is empty"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,11 @@ def signal_stage(service: PrivateService, stage: str, number: signal.Signals) ->
     pid = int(Supervisor(service.paths.supervisor_socket).processes()[stage]["pid"])
     os.kill(pid, number)
     return pid
+
+
+def words(text: str) -> list[str]:
+    """Return the words alone: which marks are between them depends on what the recogniser had read in time."""
+    return re.findall(r"[\w']+", text.lower())
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +59,7 @@ def test_the_utterance_still_arrives(
     wait_until(lambda: Supervisor(service.paths.supervisor_socket).processes()[stage]["pid"] not in (0, killed))
     assert {row.state for row in rows()} == {"typed"}
     assert len(typed) == len(set(typed))
-    said = service.text().removeprefix(before)
-    assert said.strip() == undisturbed.strip()
+    assert words(service.text().removeprefix(before)) == words(undisturbed)
 
 
 def test_watchers_that_are_frozen_together_are_replaced(service: PrivateService) -> None:
@@ -78,4 +83,4 @@ def test_a_frozen_stage_is_replaced(service: PrivateService, beckett: Path, undi
     assert frozen
     assert "stalled" in notices
     assert {row.state for row in rows()} == {"typed"}
-    assert service.text().removeprefix(before).strip() == undisturbed.strip()
+    assert words(service.text().removeprefix(before)) == words(undisturbed)

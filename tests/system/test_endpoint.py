@@ -1,0 +1,72 @@
+"""Where a sentence ends, in the running service: somebody stops to think in the midst of one."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from sottovoce.actors.audiofile import decode_file
+from sottovoce.ops.live import feed
+from sottovoce.ops.private import private_service
+from sottovoce.protocol.clocks import SAMPLE_RATE
+from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.messages import Final, Reading
+from sottovoce.protocol.rows import UtteranceRow
+
+PAUSE_S = 0.75  # longer than the silence behind a finished sentence, shorter than the one behind "the"
+
+
+@pytest.fixture
+def thinker(speech: Path, tmp_path: Path) -> Path:
+    """Return "Mr. Quilter is the apostle of the ... middle classes", with a pause in the place of the dots."""
+    clips = map(json.loads, (speech / "manifest.jsonl").read_text().splitlines())
+    clip = next(clip for clip in clips if clip.get("words") and "apostle" in clip["text"])
+    words = [word for word, _, _ in clip["words"]]
+    middle = words.index("middle")
+    samples = decode_file(speech / clip["audio"])
+    at = round((clip["words"][middle - 1][2] + clip["words"][middle][1]) / 2 * SAMPLE_RATE)
+    path = tmp_path / "thinker.wav"
+    soundfile.write(path, np.concatenate([samples[:at], hush(PAUSE_S), samples[at:], hush(2.0)]), SAMPLE_RATE)
+    return path
+
+
+def hush(seconds: float) -> NDArray[np.float32]:
+    """Return faint noise."""
+    return (np.random.default_rng(5).standard_normal(round(seconds * SAMPLE_RATE)) * 3e-4).astype(np.float32)
+
+
+def dictate(audio: Path, config: str = "") -> tuple[list[UtteranceRow], list[str], list[bool]]:
+    """Dictate a file in real time; return the utterances, how they were read in pauses, and which were continued."""
+    endings, continued = [], []
+    with private_service(config=config) as service:
+        for event in feed(service.paths, audio):
+            if isinstance(event.body, Reading):
+                endings.append(event.body.ending)
+            elif isinstance(event.body, Final):
+                continued.append(event.body.continues)
+        journal = Journal(service.paths.journal(keep="30d"))
+        rows = journal.utterances()
+        journal.close()
+    return rows, endings, continued
+
+
+def test_who_thinks_behind_the_is_not_cut(thinker: Path) -> None:
+    """A pause behind a word that ends no sentence is waited out: one utterance, without a full stop in its midst."""
+    rows, endings, _ = dictate(thinker)
+    assert "hanging" in endings
+    (row,) = rows
+    assert re.search(r"apostle of the middle classes", row.text or "")
+
+
+def test_a_fixed_silence_cuts_and_the_seam_is_mended(thinker: Path) -> None:
+    """With 0.5 s whatever is said, the same pause cuts; still no full stop and no capital come between the pieces."""
+    rows, _, continued = dictate(thinker, "[vad]\nendpoint = 0.5\n")
+    assert len(rows) == 2
+    assert continued == [False, True]
+    assert re.search(r"apostle of the middle classes", "".join(row.text or "" for row in rows))
