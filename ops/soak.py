@@ -32,7 +32,7 @@ ENDPOINT_S: Final = 0.5
 """The silence that ends an utterance, in the service and for the detector that checks it."""
 _STUCK_S: Final = 120.0  # beyond a recording's length
 _TELL_EVERY_S: Final = 10.0
-_UNBROKEN_S: Final = 60.0  # above [vad] max_segment, 24 s
+_UNBROKEN_S: Final = 30.0  # above [vad] max_segment, 24 s
 _UNBROKEN_PACE: Final = 1.0  # else no draft is nearly as long as a segment, but one at some late hour
 _TURN_S: Final = 0.05
 
