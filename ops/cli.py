@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sottovoce.ops.cli_devices import devices, mic
 from sottovoce.ops.cli_history import history_app
 from sottovoce.ops.cli_ptt import bench_ptt, ptt_app
 from sottovoce.ops.entry import control
@@ -26,6 +27,8 @@ config_app = typer.Typer(help="The configuration: show what is in force, check t
 bench_app = typer.Typer(help="Benchmarks.", no_args_is_help=True)
 app.add_typer(ptt_app, name="ptt")
 app.add_typer(history_app, name="history")
+app.command()(devices)
+app.command()(mic)
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 app.add_typer(bench_app, name="bench")
@@ -318,6 +321,48 @@ def bench_live(
         print_json(report)
     else:
         print(report["text"])
+
+
+@bench_app.command("endpoint")
+def bench_endpoint(
+    manifest: Annotated[Path, typer.Option(help="Clips, as for `bench latency`.")],
+    *,
+    language: Annotated[str, typer.Option(help="Which clips.")] = "en",
+    clips: Annotated[int | None, typer.Option(min=1, help="How many at most.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many compositions of each kind.")] = 2,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare fixed silences and profiles: how often they cut a sentence, and how long they wait. No service runs."""
+    from sottovoce.ops import bench_endpoint as bench
+
+    report = bench.endpoint(
+        manifest, language=language, clips=clips, seeds=seeds, tell=lambda line: print(line, file=sys.stderr)
+    )
+    if as_json:
+        print_json(report)
+    else:
+        print(bench.render_endpoint(report))
+
+
+@bench_app.command("padding")
+def bench_padding(
+    manifest: Annotated[Path, typer.Option(help="Clips, as for `bench latency`.")],
+    *,
+    language: Annotated[str, typer.Option(help="Which clips.")] = "en",
+    clips: Annotated[int | None, typer.Option(min=1, help="How many at most.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many compositions of each kind.")] = 2,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare what is kept from before and after speech, by word error rate. No service runs."""
+    from sottovoce.ops import bench_endpoint as bench
+
+    report = bench.padding(
+        manifest, language=language, clips=clips, seeds=seeds, tell=lambda line: print(line, file=sys.stderr)
+    )
+    if as_json:
+        print_json(report)
+    else:
+        print(bench.render_padding(report))
 
 
 @bench_app.command("latency")

@@ -38,7 +38,7 @@ class CaptureConfig(_Section, frozen=True):
     """Of an input with several channels: 0 for the mean of two, or the first of more than two; n for the n-th alone."""
     standby: Literal["closed", "warm"] = "closed"
     """"closed" opens the input on demand, and what is said meanwhile is lost; "warm" keeps it open, in memory only."""
-    preroll: Short = 0.2
+    preroll: Short = 0.3
     """With "warm": so much of what was heard before the wish for a recording belongs to it."""
     ring_seconds: Annotated[float, msgspec.Meta(ge=10.0, le=3600.0)] = 300.0
     """Length of the audio ring, which is the replay log of a restarted stage: 64 KB of memory a second."""
@@ -66,8 +66,9 @@ class VadConfig(_Section, frozen=True):
     endpoint: Literal["fast", "balanced", "patient"] | Short = "balanced"
     """Silence that closes a segment: a profile, which adapts it to what was said and who speaks (`actors.endpoint`), or
     a fixed number of seconds."""
-    preroll: Short = 0.3
-    """Audio kept from before the first speech frame, so that soft onsets are not clipped."""
+    preroll: Short = 0.1
+    """Audio kept from before the first speech frame, so that soft onsets are not clipped; with more of it the embedded
+    model errs more (docs/benchmarks.md)."""
     tail: Short = 0.096
     """Audio kept from after the last speech frame; small models invent words on long silent tails."""
     max_segment: Annotated[float, msgspec.Meta(ge=5.0, le=60.0)] = 24.0

@@ -1,116 +1,331 @@
-"""The microphone, through PortAudio: its callback writes the ring, and does nothing else.
+"""The microphone: kept open while it is wanted, and opened again when it breaks off.
 
-The callback runs on PortAudio's thread. It publishes the block, counts overflows, notes the time, and writes one byte
-to an eventfd that wakes the stage's loop; the doorbell is rung there, since a zmq socket belongs to one thread.
+What breaks, and what it looks like from here (all of it seen with PulseAudio 16):
+
+- *A source is unplugged.* The server moves the stream to another source without a word, or ends it.
+- *The server dies.* The callbacks stop, without an exception; PortAudio's list of devices knows nothing of a
+  new server.
+- *The server hangs.* The callbacks stop, and whatever PortAudio is asked, to stop the stream for one, blocks until the
+  server goes on or dies.
+- *The machine sleeps.* The callbacks go on where they were; the clocks tell how long it was.
+
+So nothing that may block is done by the stage's loop. One thread opens and closes (`device`), a second one asks the
+sound server what really is recorded (`soundserver`), PortAudio's own calls the `Tap`. The loop looks at what they
+found, decides, and tells the person:
+
+    closed --wanted--> opening --> open --lost--> closing --> waiting --every 0.3 s--> opening
+                          +--failed--> waiting     +--not wanted any more--> closed
+
+What is lost is a gap in the ring, as long as it lasted. A thread that hangs although its server answers others again
+is beyond help; then the whole process is replaced, and its successor goes on.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
+import queue
+import select
+import threading
+from collections.abc import Callable
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from sottovoce.actors.capture.device import MicrophoneUnavailable, OpenInput, Wanted, close_input, open_input
+from sottovoce.actors.capture.level import Level
+from sottovoce.actors.capture.soundserver import PulseSource, SoundServerGone, SoundServerSilent, Watcher
+from sottovoce.actors.capture.tap import Tap, Through
+from sottovoce.protocol.clocks import now_ns
+from sottovoce.protocol.config import CaptureConfig
+from sottovoce.shm import RingWriter
 
-from sottovoce.actors.capture.feed import FeedEnded
-from sottovoce.actors.exceptions import ActorError
-from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns, suspended_ns
-from sottovoce.shm import FRAME_SAMPLES, RingWriter
+Tell = Callable[[Literal["info", "warning", "error"], str, str], None]
 
-_ASLEEP_NS = 100_000_000  # what the two clocks differ by at most without a suspend is microseconds
-_SILENT_NS = 3_000_000_000
-"""No callback for this long: the sound server is gone or hung. A first one may take 2 s (DESIGN section 6)."""
+_FIRST_NS = 4_000_000_000
+"""A first callback may take 2 s (DESIGN section 6)."""
+_SILENT_NS = 1_500_000_000
+"""One comes every 32 ms; with all processors busy for others the longest wait seen was 0.2 s."""
+_AGAIN_NS = 300_000_000
+_PATIENT_AFTER = 30
+_PATIENT_AGAIN_NS = 1_000_000_000
+"""After 30 attempts, and while nobody records: each may make PortAudio look at all devices anew."""
+_SHORT_NS = 1_000_000_000
+"""What breaks off sooner after it was opened is not opened again at once."""
+_HUNG_NS = 2_500_000_000
+_STUCK_NS = 10_000_000_000
+
+State = Literal["closed", "opening", "open", "closing", "waiting"]
 
 
-class MicrophoneUnavailable(ActorError):
-    """The input device cannot be opened; the text says what was tried and what to do."""
+class MicrophoneStuck(Exception):
+    """A call into the sound system does not return although others are answered: only a new process helps."""
+
+
+class Microphone:
+    """The input device.
+
+    Args:
+        config: which one, and how.
+        tell: told what a person should know: level, code, text.
+    """
+
+    def __init__(self, config: CaptureConfig, tell: Tell) -> None:
+        self._config, self._tell = config, tell
+        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        """Readable when there is something to look at. Never closed: a thread that was left behind may write to it."""
+        self.state: State = "closed"
+        self.failure: str | None = None
+        """Why the last attempt to open it failed; None since it was first wanted, or open."""
+        self._wanted = False
+        self._open: OpenInput | None = None
+        self._last: PulseSource | None = None
+        self._title = ""
+        self._began_ns = 0
+        self._again_ns = 0
+        self._attempts = 0
+        self._hung = False
+        self._broken: str | None = None
+        self._lived_ns = 0
+        self._ring: tuple[RingWriter, Through, int] | None = None
+        self._watcher: Watcher | None = None
+        self._jobs: queue.SimpleQueue[Callable[[], OpenInput | None]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[OpenInput | Exception | None] = queue.SimpleQueue()
+        self._worker: threading.Thread | None = None
+        self.reopened = 0
+
+    # -- what the stage wants ------------------------------------------------------------------------------------------
+
+    def want(self, wanted: bool) -> None:
+        """Have it open, or not; `turn` sees to it."""
+        if wanted and (not self._wanted or self.state == "waiting"):
+            self.failure, self._again_ns, self._attempts = None, 0, 0
+            if self._ring is None:  # a new recording has nothing to come back to
+                self._broken = None
+        self._wanted = wanted
+
+    def record(self, writer: RingWriter, through: Through, *, since_ns: int) -> None:
+        """Let into the ring what it hears from now on, and what it has held since `since_ns` (CLOCK_MONOTONIC)."""
+        self._ring = writer, through, since_ns
+        if self._open is not None:
+            self._open.tap.turn_on(writer, through, since_ns=since_ns)
+
+    def rest(self) -> None:
+        """Let nothing more into the ring."""
+        self._ring = None
+        if self._open is not None:
+            self._open.tap.turn_off()
+
+    def sleep_ms(self) -> int:
+        """Return how long `turn` may be put off at most; `wake` ends that sooner."""
+        return max(0, min(250, (self._again_ns - now_ns()) // 1_000_000)) if self.state == "waiting" else 250
+
+    def level(self) -> Level | None:
+        """Return how loud it was since the last call."""
+        return None if self._open is None else self._open.tap.level()
+
+    # -- what becomes of it --------------------------------------------------------------------------------------------
+
+    def turn(self) -> bool:
+        """Do what is due, without waiting for anything; True if something has come since the last call.
+
+        Raises:
+            MicrophoneStuck: this process can do no more for it.
+        """
+        try:
+            came = os.eventfd_read(self.wake) > 0
+        except BlockingIOError:
+            came = False
+        self._collect()
+        if self.state == "open" and self._open is not None:
+            self._watch(self._open)
+        if self.state in {"closed", "waiting"} and self._wanted and now_ns() >= self._again_ns:
+            self._start()
+        elif self.state == "open" and not self._wanted:
+            self._stop()
+        elif self.state == "waiting" and not self._wanted:
+            self._settle()
+        if self.state in {"opening", "closing"}:
+            self._time()
+        return came
+
+    def _collect(self) -> None:
+        """Take what the worker has done."""
+        if self.state not in {"opening", "closing"}:
+            return
+        try:
+            done = self._done.get_nowait()
+        except queue.Empty:
+            return
+        if self._hung:
+            self._hung = False
+            self._tell("info", "source", "the sound system answers again")
+        if isinstance(done, OpenInput):
+            self._opened(done)
+        elif isinstance(done, Exception):
+            self._failed(done)
+        elif self._wanted:
+            wait_ns = _PATIENT_AGAIN_NS if self._lived_ns < _SHORT_NS else 0
+            self.state, self._again_ns, self._attempts = "waiting", now_ns() + wait_ns, 0
+        else:
+            self._settle()
+
+    def _opened(self, opened: OpenInput) -> None:
+        self.state, self._open, self._began_ns = "open", opened, now_ns()
+        if self._broken is not None:
+            self.reopened += 1
+            if self._ring is not None:
+                self._tell("info", "source", f"{opened.title} is recorded again")
+        elif opened.source is not None and opened.source.monitor and opened.title != self._title:
+            self._tell("warning", "source", f"{opened.title}: what the computer plays is recorded, no microphone")
+        elif self._title not in {"", opened.title}:
+            self._tell("info", "source", f"the input is {opened.title}; it was {self._title}")
+        self._broken, self.failure, self._title, self._last = None, None, opened.title, opened.source
+        if self._ring is not None:
+            writer, through, since_ns = self._ring
+            opened.tap.turn_on(writer, through, since_ns=since_ns)
+        if opened.source is not None and self._watcher is None:
+            self._watcher = Watcher(self._woken)
+        if self._watcher is not None:
+            self._watcher.follow = self._follows
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, MicrophoneUnavailable | SoundServerSilent | SoundServerGone):
+            raise error
+        self.state, self.failure = "waiting", str(error)
+        self._attempts += 1
+        hurried = self._ring is not None and self._attempts < _PATIENT_AFTER
+        self._again_ns = now_ns() + (_AGAIN_NS if hurried else _PATIENT_AGAIN_NS)
+
+    @property
+    def _follows(self) -> bool:
+        return self._config.device == "default" and self._config.follow_default
+
+    def _watch(self, opened: OpenInput) -> None:
+        """See whether the stream still brings what it should."""
+        heard_ns = opened.tap.heard_ns
+        silent_ns = now_ns() - (heard_ns or self._began_ns)
+        if opened.tap.finished:
+            self._lost("the input has ended")
+        elif silent_ns > (_SILENT_NS if heard_ns else _FIRST_NS):
+            self._lost("the sound system sends nothing any more")
+        elif self._watcher is not None and opened.source is not None and self._watcher.seen_ns > self._began_ns:
+            self._compare(opened, opened.source, self._watcher)
+
+    def _compare(self, opened: OpenInput, source: PulseSource, watcher: Watcher) -> None:
+        """See whether the server still records the source that it should."""
+        seen = watcher.seen
+        if seen is None:
+            if watcher.gone:
+                self._lost("the sound server has ended")
+        elif seen.stream is None or (seen.recorded is None and not self._follows):
+            self._lost(f"{source.description} is gone")
+        elif seen.recorded is None:
+            return  # PipeWire is about to move it to another source; if not, no blocks come, and that is seen
+        elif (now := seen.recorded).name != source.name:
+            gone = seen.source(source.name) is None
+            if not self._follows or (now.monitor and not source.monitor and gone):
+                why = "is gone" if gone else "was taken away"
+                self._lost(f"{source.description} {why}, and the sound server has put {now.description} in its place")
+            else:
+                self._tell("info", "source", f"the input is {now.description} now; it was {source.description}")
+                opened.source, opened.title = now, now.description
+                self._title, self._last = now.description, now
+
+    def _lost(self, why: str) -> None:
+        self._broken, self._lived_ns = why, now_ns() - self._began_ns
+        if self._ring is not None:
+            self._tell("warning", "source", f"{why}; nothing is recorded until it is back, then the recording goes on")
+        self._stop()
+
+    def _time(self) -> None:
+        """See whether the worker hangs."""
+        waited_ns = now_ns() - self._began_ns
+        if waited_ns > _HUNG_NS and not self._hung:
+            self._hung = True
+            self._tell("warning", "source", "the sound system does not answer; it goes on as soon as that does")
+        answered = self._watcher is not None and self._watcher.seen is not None and (
+            self._watcher.seen_ns > self._began_ns + _STUCK_NS // 2
+        )  # fmt: skip
+        if waited_ns > _STUCK_NS and answered:
+            raise MicrophoneStuck("a call into the sound system does not return although the sound server answers")
+
+    # -- the worker ----------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        wanted = Wanted(config=self._config, make_tap=self._make_tap, last=self._last if self._broken else None)
+        self.state = "opening"
+        self._do(lambda: open_input(wanted))
+
+    def _stop(self) -> None:
+        opened, self._open, self.state = self._open, None, "closing"
+        if opened is not None:
+            opened.tap.close()
+            self._do(lambda: close_input(opened))
+
+    def _settle(self) -> None:
+        """Be closed, watching nothing."""
+        self.state, self._broken = "closed", None
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
+
+    def _do(self, job: Callable[[], Any]) -> None:
+        self._began_ns = now_ns()
+        if self._worker is None:
+            self._worker = threading.Thread(target=self._work, name="device", daemon=True)
+            self._worker.start()
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            try:
+                self._done.put(job())
+            except Exception as error:  # noqa: BLE001 - the loop raises what it does not know
+                self._done.put(error)
+            self._woken()
+
+    def _make_tap(self, *how: Any) -> Tap:
+        return Tap(*how, preroll_s=self._config.preroll, wake=self._woken)
+
+    def _woken(self) -> None:
+        os.eventfd_write(self.wake, 1)
+
+    def close(self) -> bool:
+        """Let go of it, waiting 1 s at most; False where a thread hangs and was left behind."""
+        self.want(False)
+        self.rest()
+        limit_ns = now_ns() + 1_000_000_000
+        while self.state != "closed" and now_ns() < limit_ns:
+            self.turn()
+            if self.state in {"opening", "closing"}:
+                select.select([self.wake], (), (), max(0.0, (limit_ns - now_ns()) / 1e9))
+        return self.state == "closed"
 
 
 class MicrophoneFeed:
-    """Feeds an input device.
+    """One recording of the microphone.
 
     Args:
+        microphone: open, or about to be again.
         writer: the ring.
-        device: "default", an index, or part of a device's name.
-
-    Raises:
-        MicrophoneUnavailable: no PortAudio, no such device, or it is refused.
+        through: what went into the ring for this recording before.
+        since_ns: CLOCK_MONOTONIC after which what was heard belongs to it.
     """
 
-    def __init__(self, writer: RingWriter, device: str) -> None:
-        try:
-            import sounddevice
-        except OSError as error:  # the wheel needs the system's libportaudio
-            raise MicrophoneUnavailable(
-                f"{error}; install PortAudio: apt install libportaudio2 (Debian), dnf install portaudio (Fedora)"
-            ) from error
-        self._writer = writer
-        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._heard_ns = now_ns()
-        self._asleep_ns = suspended_ns()
-        self._resampler: Any = None
-        chosen = None if device == "default" else int(device) if device.isdigit() else device
-        try:
-            rate = self._rate(sounddevice, chosen)
-            self._stream = sounddevice.InputStream(
-                samplerate=rate, device=chosen, channels=1, dtype="float32",
-                blocksize=FRAME_SAMPLES * rate // SAMPLE_RATE, latency="low", callback=self._callback,
-            )  # fmt: skip
-            self._stream.start()
-        except (sounddevice.PortAudioError, ValueError) as error:
-            os.close(self.wake)
-            raise MicrophoneUnavailable(
-                f"input device {device!r} cannot be opened: {error}; choose another with [capture] device in the "
-                "configuration, or check that the sound server runs"
-            ) from error
-
-    def _rate(self, sounddevice: Any, device: int | str | None) -> int:
-        """Return 16 kHz where the device takes it, else its own rate, resampled here."""
-        try:
-            sounddevice.check_input_settings(device=device, channels=1, dtype="float32", samplerate=SAMPLE_RATE)
-        except sounddevice.PortAudioError:
-            import soxr
-
-            rate = int(sounddevice.query_devices(device, "input")["default_samplerate"])
-            self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-            return rate
-        return SAMPLE_RATE
-
-    def _callback(self, indata: NDArray[np.float32], _frames: int, _time: Any, status: Any) -> None:
-        now = now_ns()
-        if (slept := suspended_ns() - self._asleep_ns) > _ASLEEP_NS:
-            # What was said before and what is said after are not one sentence: the index jumps over the time between.
-            self._asleep_ns += slept
-            self._writer.skip(slept * SAMPLE_RATE // 10**9)
-        samples = indata[:, 0]
-        if self._resampler is not None:
-            samples = self._resampler.resample_chunk(samples)
-        if status.input_overflow:
-            self._writer.count_xruns(1)
-        for start in range(0, len(samples), FRAME_SAMPLES):
-            self._writer.publish(samples[start : start + FRAME_SAMPLES], capture_ns=now)
-        self._heard_ns = now
-        os.eventfd_write(self.wake, 1)
+    def __init__(self, microphone: Microphone, writer: RingWriter, through: Through, *, since_ns: int) -> None:
+        self.microphone, self._writer = microphone, writer
+        self.through = through
+        self._position = writer.position
+        microphone.record(writer, through, since_ns=since_ns)
 
     def pump(self) -> bool:
-        """Tell whether the callback has published since the last call.
-
-        Raises:
-            FeedEnded: no callback came for 3 s.
-        """
-        try:
-            return os.eventfd_read(self.wake) > 0
-        except BlockingIOError:
-            if now_ns() - self._heard_ns > _SILENT_NS:
-                raise FeedEnded("the sound server stopped answering") from None
-            return False
+        """Tell whether samples have gone into the ring since the last call."""
+        before, self._position = self._position, self._writer.position
+        return before != self._position
 
     def sleep_ms(self) -> int:
-        """Return the longest sleep; `wake` ends it sooner."""
-        return 250
+        """Return the longest sleep; the microphone's `wake` ends it sooner."""
+        return self.microphone.sleep_ms()
 
     def close(self) -> None:
-        """Stop the device. May block for ever on a hung server; the warden's limit ends that."""
-        self._stream.abort()
-        self._stream.close()
-        os.close(self.wake)
+        """Let nothing more into the ring."""
+        self.microphone.rest()

@@ -12,18 +12,20 @@ from sottovoce.actors.audiofile import AudioFileError
 from sottovoce.actors.base import Actor
 from sottovoce.actors.capture.feed import Feed, FeedEnded
 from sottovoce.actors.capture.file import FileFeed
-from sottovoce.actors.capture.microphone import MicrophoneFeed, MicrophoneUnavailable
+from sottovoce.actors.capture.microphone import Microphone, MicrophoneFeed, MicrophoneStuck
+from sottovoce.actors.capture.tap import Through
 from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.lossy import rung
-from sottovoce.actors.sources import AudioFile, Source, parse_source
+from sottovoce.actors.sources import AudioFile, parse_source
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns, suspended_ns
-from sottovoce.protocol.messages import CaptureEnded, CaptureStarted, Frames, encode
+from sottovoce.protocol.messages import AudioLevel, CaptureEnded, CaptureStarted, Frames, encode
 from sottovoce.protocol.rows import Recording
 from sottovoce.shm import CountersView, RingReader, RingWriter, ShmError, ShmFull
 
 _DOORBELL_HWM = 16
 _HEARD_AFTER_S = 0.25  # until then after a start, a notice finds no subscribers
 _SLEPT_NS = 1_000_000_000
+_LEVEL_EVERY_S = 0.1
 _AHEAD_SAMPLES = 10 * SAMPLE_RATE  # how far a file at pace 0 runs ahead of the slowest stage
 
 
@@ -32,7 +34,8 @@ class Capture(Actor):
 
     name = "capture"
     hears = ("state.pipeline",)
-    counts = ("frames", "xruns", "position")
+    counts = ("frames", "xruns", "position", "gaps", "lost_ms", "reopened", "clipped_ms")
+    times = ("clipped",)
 
     def setup(self) -> None:
         """Take the ring, going on after the last valid frame of a predecessor."""
@@ -48,6 +51,14 @@ class Capture(Actor):
         self.doorbell.bind(self.paths.doorbell)
         self.feed: Feed | None = None
         self.generation = 0
+        self.microphone: Microphone | None = None
+        self.opening = 0
+        """Generation of the recording for which the microphone is being opened; 0 for none."""
+        self.clipped_of: int | None = None
+        """CLOCK_MONOTONIC of the wish, until it is known what was said between it and the first sample."""
+        self.level_at = 0.0
+        self.told_failure: str | None = None
+        self.counted = Through()
         self.stale = True
         self._take_ring()
 
@@ -65,7 +76,8 @@ class Capture(Actor):
         if not self._take_ring():
             return
         self._tell_sleep()
-        if self.journal.changed() or self.stale:
+        self._turn_microphone()
+        if self.journal.changed() or self.stale or self.opening:
             self.stale = False
             self._reconcile()
         if self.feed is not None:
@@ -104,73 +116,159 @@ class Capture(Actor):
 
     def sleep_ms(self) -> int:
         """Return the time until the feed's next block."""
-        return super().sleep_ms() if self.feed is None else min(super().sleep_ms(), self.feed.sleep_ms())
+        limits = [super().sleep_ms()]
+        if self.feed is not None:
+            limits.append(self.feed.sleep_ms())
+        if self.microphone is not None:
+            limits.append(self.microphone.sleep_ms())
+        return min(limits)
+
+    # -- the microphone ------------------------------------------------------------------------------------------------
+
+    def _turn_microphone(self) -> None:
+        """Let it do what is due, and tell what came of it."""
+        if self.microphone is None:
+            if self.config.capture.standby == "closed":
+                return
+            self._have_microphone().want(True)
+        microphone = self._have_microphone()
+        try:
+            microphone.turn()
+        except MicrophoneStuck as error:
+            self.notice("warning", "source", f"{error}; capture is replaced and goes on")
+            self.stopping = True  # the warden starts it again
+            return
+        self.page.set("reopened", microphone.reopened)
+        if not self.opening and self.feed is None and microphone.failure != self.told_failure:
+            self.told_failure = microphone.failure
+            if microphone.failure is not None:
+                self.notice("warning", "source", f"{microphone.failure}; it is tried again and again")
+
+    def _have_microphone(self) -> Microphone:
+        if self.microphone is None:
+            self.microphone = Microphone(self.config.capture, self.notice)
+            self.poller.register(self.microphone.wake, zmq.POLLIN)
+        return self.microphone
+
+    def _is_open(self, recording: Recording) -> bool:
+        """Have the microphone opened, which takes its time; a new recording for which it cannot be is given up."""
+        microphone = self._have_microphone()
+        if self.opening != recording.generation:
+            self.opening = recording.generation
+            microphone.want(True)
+        if microphone.state != "open" and microphone.failure is not None and recording.stream is None:
+            self.told_failure = microphone.failure
+            self.journal.capture_failed(recording.generation, reason=microphone.failure)
+            self.notice("error", "source", microphone.failure)
+            self._stand_by()
+        return microphone.state == "open"
+
+    def _stand_by(self) -> None:
+        self.opening = 0
+        if self.microphone is not None:
+            self.microphone.want(self.config.capture.standby == "warm")
+
+    def _listen(self, recording: Recording, *, same_ring: bool) -> MicrophoneFeed:
+        """Let the open microphone into the ring, from the wish on, or from where it broke off."""
+        capture = self.config.capture
+        preroll_ns = int(capture.preroll * 1e9) if capture.standby == "warm" else 0
+        self.clipped_of = recording.requested_ns if recording.stream is None else None
+        self.opening, self.counted = 0, Through()
+        through = self._before() if same_ring else Through()
+        return MicrophoneFeed(self._have_microphone(), self.ring, through, since_ns=recording.requested_ns - preroll_ns)
+
+    def _before(self) -> Through:
+        """Return where a predecessor left off: the index jumps over what is lost, a gap is never spliced silently."""
+        with RingReader.attach(self.paths.ring) as reader:
+            last = reader.frame(max(0, reader.head - 1))
+        if last is None:
+            return Through()
+        return Through(until_ns=last.capture_ns + last.asleep_ns, ahead=self.ring.position - last.end)
+
+    def _tell_heard(self, feed: MicrophoneFeed) -> None:
+        """Publish the level, and tell what was lost."""
+        through = feed.through
+        if self.clipped_of is not None and through.began_ns is not None:
+            clipped_ns = max(0, through.began_ns - suspended_ns() - self.clipped_of)
+            self.clipped_of = None
+            self.page.observe("clipped", clipped_ns // 1000)
+            self.page.set("clipped_ms", clipped_ns // 1_000_000)
+            self.log.info("listening", clipped_ms=clipped_ns // 1_000_000)
+        if (gaps := through.gaps - self.counted.gaps) > 0:
+            lost = through.lost - self.counted.lost
+            self.page.add("gaps", gaps)
+            self.page.add("lost_ms", lost * 1000 // SAMPLE_RATE)
+            self.counted = Through(gaps=through.gaps, lost=through.lost)
+            self.notice("warning", "gap", f"{lost / SAMPLE_RATE:.1f} s of audio were not captured")
+        if time.monotonic() >= self.level_at and (level := feed.microphone.level()) is not None:
+            self.level_at = time.monotonic() + _LEVEL_EVERY_S
+            self.publish(
+                AudioLevel(
+                    generation=self.generation,
+                    peak_dbfs=level.peak_dbfs, rms_dbfs=level.rms_dbfs, clipped=level.clipped,
+                )
+            )  # fmt: skip
+
+    # -- recordings ----------------------------------------------------------------------------------------------------
 
     def _reconcile(self) -> None:
+        if self.opening and not self._still_wanted(self.opening):
+            self._stand_by()
         for recording in self.journal.open_recordings():
             if recording.wanted and recording.generation != self.generation:
                 self._begin(recording)
             elif not recording.wanted and recording.stream is not None and recording.end is None:
                 self._end(recording, "stop")
 
+    def _still_wanted(self, generation: int) -> bool:
+        recording = self.journal.recording(generation)
+        return recording is not None and recording.wanted
+
     def _begin(self, recording: Recording) -> None:
         source = parse_source(recording.source)
+        if not isinstance(source, AudioFile) and not self._is_open(recording):
+            return
         if recording.stream == self.ring.stream and recording.first is not None:
             # This process is the successor of one that died in the midst of it.
             done = recording.source_offset + self.ring.position - recording.first
         else:
             # A new recording; or its ring had to be replaced, and what the VAD had not journalled is fed once more.
             done = recording.source_offset + max(0, (recording.position or 0) - (recording.first or 0))
-        try:
-            feed = self._open(source, done, same_ring=recording.stream == self.ring.stream)
-        except (AudioFileError, MicrophoneUnavailable) as error:
-            if recording.stream is None:
-                self.journal.capture_failed(recording.generation, reason=str(error))
-            else:
-                self._end(recording, str(error))
-            self.notice("error", "source", str(error))
-            return
+        feed: Feed | None = None
+        if isinstance(source, AudioFile):
+            try:
+                feed = FileFeed(self.ring, Path(source.path), pace=source.pace, offset=done, room=self._room)
+            except AudioFileError as error:
+                if recording.stream is None:
+                    self.journal.capture_failed(recording.generation, reason=str(error))
+                else:
+                    self._end(recording, str(error))
+                self.notice("error", "source", str(error))
+                return
         failpoint("capture.before_begin")
         if recording.stream != self.ring.stream and not self.journal.capture_began(
             recording.generation,
             stream=self.ring.stream, first=self.ring.position, source_offset=done, position=recording.position,
         ):  # fmt: skip
-            feed.close()  # stopped meanwhile, or the VAD has entered one more segment of the old ring: look again
-            self.stale = True
+            if feed is not None:
+                feed.close()
+            self.stale = True  # stopped meanwhile, or the VAD has entered one more segment of the old ring: look again
             return
         failpoint("capture.after_begin")
-        self.feed, self.generation = feed, recording.generation
-        if isinstance(feed, MicrophoneFeed):
-            self.poller.register(feed.wake, zmq.POLLIN)
+        first = self.ring.position
+        self.feed = feed or self._listen(recording, same_ring=recording.stream == self.ring.stream)
+        self.generation = recording.generation
         self.publish(
-            CaptureStarted(
-                generation=recording.generation, stream=self.ring.stream, first=self.ring.position, source=str(source)
-            )
+            CaptureStarted(generation=recording.generation, stream=self.ring.stream, first=first, source=str(source))
         )
-
-    def _open(self, source: Source, done: int, *, same_ring: bool) -> Feed:
-        if isinstance(source, AudioFile):
-            return FileFeed(self.ring, Path(source.path), pace=source.pace, offset=done, room=self._room)
-        if same_ring:
-            self._skip_lost_time()
-        return MicrophoneFeed(self.ring, self.config.capture.device)
-
-    def _skip_lost_time(self) -> None:
-        """Let the index jump over the time in which nothing was captured: a gap is never spliced silently."""
-        with RingReader.attach(self.paths.ring) as reader:
-            last = reader.frame(max(0, reader.head - 1))
-        if last is None:
-            return
-        lost_ns = now_ns() + suspended_ns() - last.capture_ns - last.asleep_ns
-        if (lost := lost_ns * SAMPLE_RATE // 10**9 - (self.ring.position - last.end)) > 0:
-            self.ring.skip(lost)
-            self.notice("warning", "gap", f"{lost / SAMPLE_RATE:.1f} s of audio were not captured: the stage restarted")
 
     def _pump(self, feed: Feed) -> None:
         try:
             if feed.pump():
                 failpoint("capture.after_publish")
                 self._ring_doorbell()
+                if isinstance(feed, MicrophoneFeed):
+                    self._tell_heard(feed)
         except FeedEnded as end:
             recording = self.journal.recording(self.generation)
             if end.reason != "eof":
@@ -201,10 +299,9 @@ class Capture(Actor):
     def _close_feed(self) -> None:
         if self.feed is None:
             return
+        self.feed.close()
         if isinstance(self.feed, MicrophoneFeed):
-            self.poller.unregister(self.feed.wake)
-        with self.busy():
-            self.feed.close()
+            self._stand_by()
         self.feed, self.generation = None, 0
 
     def _room(self) -> int:
@@ -220,6 +317,8 @@ class Capture(Actor):
     def teardown(self) -> None:
         """Leave the ring for a successor; the recording goes on there."""
         self._close_feed()
+        if self.microphone is not None:
+            self.microphone.close()
         self.doorbell.close()
         if self._ring is not None:
             self._ring.close()
