@@ -295,7 +295,8 @@ class DraftRecogniser(Recogniser):
         failpoint("stt-draft.after_decode")
         self.decoded_to = end
         text = result.text.strip()
-        if text and refuse(text, (end - first) / SAMPLE_RATE) is None:
+        shown = bool(text) and refuse(text, (end - first) / SAMPLE_RATE) is None
+        if shown:
             self.publish(
                 Draft(
                     stream=stream, first=first, end=end, text=text, stable=stable_prefix(self.text, text),
@@ -304,7 +305,9 @@ class DraftRecogniser(Recogniser):
             )  # fmt: skip
         self.text = text
         cost = time.monotonic() - began
-        self.next_at = began + max(interval, (1 + _DRAFT_SHARE) * cost)
+        # Until there is a first word to show, every tenth of a second counts, and a decode is short.
+        rest = max(interval, (1 + _DRAFT_SHARE) * cost) if shown else max(interval / 2, 2 * cost)
+        self.next_at = began + rest
 
 
 ROLES = {"final": FinalRecogniser, "draft": DraftRecogniser}

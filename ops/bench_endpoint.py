@@ -24,8 +24,8 @@ from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
 
 SILENCES_S: Final = (0.2, 0.3, 0.36, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2)
-TAILS_S: Final = (0.032, 0.064, 0.096, 0.128, 0.16, 0.24, 0.32)
-PREROLLS_S: Final = (0.064, 0.096, 0.128, 0.2, 0.3)
+TAILS_S: Final = (0.032, 0.064, 0.096, 0.16, 0.32)
+PREROLLS_S: Final = (0.05, 0.1, 0.2, 0.3)
 GAPS_S: Final = (1.6, 0.8)
 PADDING_ENDPOINT_S: Final = 0.5
 
