@@ -127,7 +127,7 @@ class _Child:
         if "missing" in told:
             raise PeerMissing(
                 f"the peer {self._peer.name} needs the package {told['missing']}, which {self._python} does not have; "
-                f"run: {self._python} -m pip install '{self._peer.requirement}'"
+                f"run: {self._python} -m pip install '{self._peer.requirement}' numpy"
             )
         return told
 

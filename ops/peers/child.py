@@ -20,8 +20,12 @@ import wave
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+try:
+    import numpy as np
+    from numpy.typing import NDArray
+except ModuleNotFoundError:
+    print(json.dumps({"missing": "numpy"}))
+    sys.exit()
 
 RATE = 16_000
 Samples = NDArray[np.float32]

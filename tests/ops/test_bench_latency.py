@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import venv
 import wave
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -115,11 +115,12 @@ def test_a_process_counts_with_all_that_it_started() -> None:
 # -- the peers ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(find_spec("moonshine_voice") is not None, reason="moonshine-voice is here")
-def test_a_missing_package_is_named_with_what_installs_it() -> None:
+def test_a_missing_package_is_named_with_what_installs_it(tmp_path: Path) -> None:
     """A peer that is not installed is an error with the command for that interpreter."""
-    with pytest.raises(PeerMissing, match=rf"moonshine-voice.*run: {sys.executable} -m pip install 'moonshine-voice=="):
-        peers.check(Path(sys.executable))
+    bare = tmp_path / "bare" / "bin" / "python"
+    venv.create(tmp_path / "bare", symlinks=True)
+    with pytest.raises(PeerMissing, match=rf"moonshine-voice.*run: {bare} -m pip install 'moonshine-voice=="):
+        peers.check(bare)
 
 
 def test_an_interpreter_that_does_not_run_is_named(tmp_path: Path) -> None:

@@ -21,13 +21,14 @@ import numpy as np
 import pytest
 from stages import Stages, wait_until
 
-from sottovoce.actors.capture import microphone
+from sottovoce.actors.capture import tap
+from sottovoce.actors.capture.convert import Converter, Pace
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.ops import service
 from sottovoce.ops.live import feed
 from sottovoce.ops.logs import last_lines
 from sottovoce.ops.private import leftovers
-from sottovoce.protocol.clocks import boot_id, boottime_ns, now_ns
+from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, boottime_ns, now_ns
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import SpeechOnset
 from sottovoce.protocol.paths import Paths
@@ -316,37 +317,28 @@ def test_a_recording_that_the_machine_slept_through(beckett: Path, paths: Paths,
     assert '"code":"stalled"' not in "".join(path.read_text() for path in paths.logs.glob("*.jsonl"))
 
 
-class Sleeper(microphone.MicrophoneFeed):
-    """The microphone's callback without a device."""
-
-    def __init__(self, writer: RingWriter) -> None:
-        self._writer, self._resampler = writer, None
-        self._asleep_ns = microphone.suspended_ns()
-        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-
-    def block(self) -> None:
-        """Have PortAudio deliver one block."""
-
-        class Status:
-            input_overflow = False
-
-        self._callback(np.zeros((FRAME_SAMPLES, 1), np.float32), FRAME_SAMPLES, None, Status())
-
-
 def test_a_microphone_marks_the_time_it_slept_through(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the last block before a suspend and the first one after it, the sample index jumps by that time."""
+
+    class Status:
+        input_overflow = False
+
+    def block() -> None:
+        """Have PortAudio deliver one."""
+        microphone(np.zeros((FRAME_SAMPLES, 1), np.float32), FRAME_SAMPLES, None, Status())
+
+    microphone = tap.Tap(Converter(SAMPLE_RATE, 1), Pace(SAMPLE_RATE), preroll_s=0.3, wake=lambda: None)
     with RingWriter.open(paths.ring, seconds=10) as writer, RingReader.attach(paths.ring) as reader:
-        feed_ = Sleeper(writer)
-        feed_.block()
-        feed_.block()
-        real = microphone.suspended_ns
-        monkeypatch.setattr(microphone, "suspended_ns", lambda: real() + HOUR * 10**9)
-        feed_.block()
-        feed_.block()
-        os.close(feed_.wake)
+        microphone.turn_on(writer, tap.Through(), since_ns=now_ns())
+        block()
+        block()
+        real = tap.suspended_ns
+        monkeypatch.setattr(tap, "suspended_ns", lambda: real() + HOUR * 10**9)
+        block()
+        block()
         places = []
         while (frame := reader.read()) is not None:
             places.append(frame.sample_index)
         jump = places[2] - places[1] - FRAME_SAMPLES
-        assert abs(jump - HOUR * 16_000) < 100
+        assert abs(jump - HOUR * SAMPLE_RATE) < 100
         assert [places[1] - places[0], places[3] - places[2]] == [FRAME_SAMPLES] * 2

@@ -117,6 +117,13 @@ class Keyboard:
         self.journal.close()
 
 
+@pytest.fixture(scope="module")
+def service(beckett: Path) -> Iterator[PrivateService]:
+    """A service that takes no pause for an end, so that each segment is closed by the key."""
+    with private_service(config="[vad]\nendpoint = 2.0\n") as running:
+        yield running
+
+
 @pytest.fixture
 def keyboard(service: PrivateService, beckett: Path) -> Iterator[Keyboard]:
     """Return the key of the service that this module shares."""

@@ -14,7 +14,7 @@ from sottovoce.actors.sources import AudioFile, dump_source
 from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.journal import Journal
-from sottovoce.protocol.messages import CaptureEnded, CaptureStarted, Notice
+from sottovoce.protocol.messages import CaptureEnded, CaptureStarted, Notice, StageState
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import Recording
 from sottovoce.shm import RingReader
@@ -135,15 +135,21 @@ def test_a_file_that_cannot_be_read_is_told(
     path = tmp_path / "bad.wav"
     if content is not None:
         path.write_bytes(content)
-    subscriber = Subscriber(paths, ("notice",))
+    subscriber = Subscriber(paths, ("notice", "state.stage"))
     notices: list[Notice] = []
+    states: list[StageState] = []
 
     def hear() -> bool:
-        notices.extend(event.body for event in subscriber.drain() if isinstance(event.body, Notice))
+        for event in subscriber.drain():
+            if isinstance(event.body, Notice):
+                notices.append(event.body)
+            elif isinstance(event.body, StageState):
+                states.append(event.body)
         return bool(notices)
 
     try:
         process = stages.start("capture")
+        stages.wait_until(lambda: hear() or states, process)  # whoever hears its state hears its notices, too
         generation = journal.begin_recording(wanted(path, 1.0))
         stages.wait_until(lambda: newest(journal).end is not None, process)
         stages.wait_until(hear, process)
