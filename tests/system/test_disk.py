@@ -130,7 +130,7 @@ def test_a_stop_on_a_full_disk_is_remembered(beckett: Path, paths: Paths, disk: 
     assert recording.end_reason == "stop"
     said = words(home)
     assert 2 <= len(said) < len(WORDS)
-    assert said == WORDS[: len(said)]
+    assert said[:-1] == WORDS[: len(said) - 1]  # the stop may have come in the midst of the last one
 
 
 def test_the_service_ends_on_a_full_disk(beckett: Path, paths: Paths, disk: Disk, home: Path) -> None:
