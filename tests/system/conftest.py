@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from sottovoce.models import Store
 from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import UtteranceRow
 
 SPEECH = Path(__file__).parents[3] / "shared" / "speech"
@@ -53,3 +56,19 @@ def rows(service: PrivateService) -> Callable[[], list[UtteranceRow]]:
             journal.close()
 
     return read
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder for a service, on tmpfs."""
+    path = Path(tempfile.mkdtemp(prefix="sv-", dir="/dev/shm"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def paths(home: Path) -> Paths:
+    """Where that service runs; it types into a file."""
+    paths = Paths(home / "run", home / "state", home / "config.toml").ensure()
+    paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{home / "typed.txt"}"\n')
+    return paths

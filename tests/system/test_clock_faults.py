@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,22 +41,6 @@ WORDS = ["ever", "tried", "ever", "failed", "no", "matter", "try", "again", "fai
 def words(text: str) -> list[str]:
     """Return the words of a text, without their case and points."""
     return [word.strip(".,!?").lower() for word in text.split()]
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder for a service, on tmpfs."""
-    path = Path(tempfile.mkdtemp(prefix="sv-", dir="/dev/shm"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def paths(home: Path) -> Paths:
-    """Where that service runs; it types into a file."""
-    paths = Paths(home / "run", home / "state", home / "config.toml").ensure()
-    paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{home / "typed.txt"}"\n')
-    return paths
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,22 +47,6 @@ class Disk:
     def close(self) -> None:
         """Take it away."""
         subprocess.run(["umount", self.path], check=True)
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder for a service, on tmpfs."""
-    path = Path(tempfile.mkdtemp(prefix="sv-", dir="/dev/shm"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def paths(home: Path) -> Paths:
-    """Where that service runs; it types into a file."""
-    paths = Paths(home / "run", home / "state", home / "config.toml").ensure()
-    paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{home / "typed.txt"}"\n')
-    return paths
 
 
 @pytest.fixture

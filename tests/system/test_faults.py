@@ -41,14 +41,6 @@ def words(text: str) -> list[str]:
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder for a service, on tmpfs."""
-    path = Path(tempfile.mkdtemp(prefix="sv-", dir="/dev/shm"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
 def paths(home: Path) -> Paths:
     """Where that service runs; it types into a file, and its ring is small."""
     paths = Paths(home / "run", home / "state", home / "config.toml").ensure()
