@@ -13,7 +13,7 @@ demo: setup ## dictate a real recording end to end (AUDIO=path for your own)
 	@$(BIN)/sottovoce demo $(if $(AUDIO),"$(AUDIO)")
 
 test: setup ## the whole test suite, two files at a time (ARGS="tests/shm -x" for a part)
-	@$(BIN)/sottovoce models pull silero-v6 moonshine-tiny-en beckett
+	@$(BIN)/sottovoce models pull silero-v6 smart-turn-v3 moonshine-tiny-en beckett
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup

@@ -24,7 +24,6 @@ import time
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-import structlog
 import zmq
 
 from sottovoce.actors import log
@@ -66,7 +65,7 @@ class Actor:
 
     def __init__(self, paths: Paths, config: Config, stdout: int = 1) -> None:
         self.paths, self.config, self.stdout = paths, config, stdout
-        self.log = structlog.get_logger()
+        self.log = log.get_logger()
         self.publisher = Publisher(paths, self.name)  # first: it owns the name, all else may be another's
         self.page = self._create_page()
         self.health = Health(self.page, self.notice)
@@ -257,17 +256,17 @@ def run(actor: type[Actor]) -> None:
         try:
             self.run(file)
         except JournalUnavailable as error:
-            structlog.get_logger().warning("stopped", error=str(error))
+            log.get_logger().warning("stopped", error=str(error))
         except (Unmendable, ModelError, ProtocolError) as error:
             self.notice("error", "unmendable", str(error))
             code = EXIT_UNMENDABLE
         finally:
             self.close()
     except ProtocolError as error:
-        structlog.get_logger().error(str(error))
+        log.get_logger().error(str(error))
         code = EXIT_UNMENDABLE
     except BaseException:
-        structlog.get_logger().exception("crashed")
+        log.get_logger().exception("crashed")
         raise
     finally:
         file.close()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.actors.endpoint import Patience, profile
-from sottovoce.actors.segmenter import Action, Boundary, Closed, Segmenter
+from sottovoce.actors.segmenter import Action, Boundary, Closed, Pause, Segmenter
 from sottovoce.models import SileroVad, Store
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import VadConfig
@@ -37,6 +37,9 @@ class Detector:
         self._segmenter = Segmenter(config)
         self._profile = profile(config)
         self._patience = Patience(self._profile.limit)
+        self._pause: tuple[int, int] | None = None  # what `_ending` and `_turn` are about
+        self._ending: Ending | None = None
+        self._turn: float | None = None
         self._spoken_to = 0
         self._silences: deque[tuple[int, int]] = deque(maxlen=16)  # before the last segments, by their first samples
         self.restart(0, 0)
@@ -69,8 +72,17 @@ class Detector:
 
     def read(self, first: int, end: int, ending: Ending) -> list[Action]:
         """Take in how the text ends in the pause that was told as `Pause(first, end)`; it may be over with that."""
-        seconds = self._patience.silence(getattr(self._profile, ending))
-        return self._follow(self._segmenter.wait(first, end, seconds))
+        if (first, end) != self._pause:
+            return []
+        self._ending = ending
+        return self._wait(first, end)
+
+    def judge(self, first: int, end: int, turn: float) -> list[Action]:
+        """Take in the probability that the speaker is finished in that pause; it may be over with that."""
+        if (first, end) != self._pause:
+            return []
+        self._turn = turn
+        return self._wait(first, end)
 
     def heard(self, first: int, continues: bool) -> None:
         """Take in whether the segment that begins at sample `first` went on in the sentence before it."""
@@ -87,9 +99,17 @@ class Detector:
         """End what is open: no more frames will come."""
         return self._segmenter.flush()
 
+    def _wait(self, first: int, end: int) -> list[Action]:
+        if self._ending is None:
+            return []
+        seconds = self._patience.silence(self._profile.silence(self._ending, self._turn))
+        return self._follow(self._segmenter.wait(first, end, seconds))
+
     def _follow(self, found: list[Action]) -> list[Action]:
         for action in found:
-            if isinstance(action, Closed):
+            if isinstance(action, Pause):
+                self._pause, self._ending, self._turn = (action.first, action.end), None, None
+            elif isinstance(action, Closed):
                 self._silences.append((action.first, action.speech_first - self._spoken_to))
                 self._spoken_to = action.speech_end
         if any(isinstance(action, Closed | Boundary) for action in found):

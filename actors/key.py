@@ -21,8 +21,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import structlog
-
+from sottovoce.actors.log import get_logger
 from sottovoce.protocol.clocks import boot_id
 
 REPEAT_NS = 1_500_000_000
@@ -66,7 +65,7 @@ class Key:
             new.write_text(f"{boot_id()} {pressed_ns} {released_ns}\n")
             new.replace(self._path)
         except OSError as error:  # it is known here, and forgotten only if this process dies before there is room
-            structlog.get_logger().warning("key", error=str(error))
+            get_logger().warning("key", error=str(error))
 
 
 def _load(path: Path) -> tuple[int, int]:
@@ -76,5 +75,5 @@ def _load(path: Path) -> tuple[int, int]:
     except FileNotFoundError:
         return 0, 0
     except (OSError, ValueError) as error:
-        structlog.get_logger().warning("key", error=f"{path}: {error}; taken for released")
+        get_logger().warning("key", error=f"{path}: {error}; taken for released")
         return 0, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import ClassVar
 
@@ -11,6 +12,8 @@ from sottovoce.actors.base import Actor, run
 from sottovoce.actors.detector import Detector
 from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.segmenter import Action, Closed, Onset, Pause, Resumed
+from sottovoce.actors.turn import HEARD_S, TurnJudge
+from sottovoce.models import EngineFailed
 from sottovoce.models.runtime import check_onnxruntime
 from sottovoce.protocol.bus import BATCH, REST_S
 from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns, suspended_ns
@@ -27,7 +30,7 @@ from sottovoce.protocol.messages import (
 )
 from sottovoce.protocol.reopen import Reopener
 from sottovoce.protocol.rows import Recording
-from sottovoce.shm import FRAME_SAMPLES, Frame, RingCorrupt, RingMissing, RingReader, RingStale
+from sottovoce.shm import FRAME_SAMPLES, Frame, RingCorrupt, RingLapped, RingMissing, RingRange, RingReader, RingStale
 
 _FRAMES_A_TURN = 64  # some 10 ms of work between two heartbeats while it catches up
 
@@ -45,6 +48,7 @@ class Vad(Actor):
         runtime = check_onnxruntime()
         self.log.info("onnxruntime", flavour=runtime.flavour, version=runtime.version)
         self.detector = Detector(self.config.vad)
+        self.turn = TurnJudge(self.config.vad)
         self.reader: RingReader | None = None
         self.recording: Recording | None = None
         self.begun = (0, 0)  # (generation, stream) that the detector is in
@@ -96,10 +100,7 @@ class Vad(Actor):
 
     def _read(self, recording: Recording, reader: RingReader) -> None:
         """Look at the next frames, a turn's worth."""
-        if self.reading is not None:
-            for action in self.detector.read(self.reading.first, self.reading.end, self.reading.ending):
-                self._act(recording, reader, action)
-            self.reading = None
+        self._learn(recording, reader)
         for _ in range(_FRAMES_A_TURN):
             if recording.end is not None and self.detector.position >= recording.end:
                 self._drain(recording)
@@ -111,6 +112,28 @@ class Vad(Actor):
                 return
             self._look(recording, reader, frame)
         self.more = True
+
+    def _learn(self, recording: Recording, reader: RingReader) -> None:
+        """Take in what has been found out about the pause that may be the end."""
+        actions: list[Action] = []
+        if self.reading is not None:
+            actions += self.detector.read(self.reading.first, self.reading.end, self.reading.ending)
+            self.reading = None
+        try:
+            if (judged := self.turn.answer()) is not None:
+                pause, turn = judged
+                actions += self.detector.judge(pause.first, pause.end, turn)
+        except EngineFailed as error:
+            self.notice("warning", "turn", f"{error}; until the next start, the words alone tell the end of a sentence")
+        for action in actions:
+            self._act(recording, reader, action)
+
+    def _ask(self, reader: RingReader, pause: Pause) -> None:
+        """Have it judged by the voice whether this pause is the end."""
+        if self.turn.idle:
+            first = max(pause.first, pause.end - round(HEARD_S * SAMPLE_RATE))
+            with contextlib.suppress(RingLapped, RingRange):  # then the words decide
+                self.turn.ask(pause, reader.samples(first, pause.end))
 
     def _answer_doorbell(self) -> None:
         self.reopener.turn()
@@ -177,6 +200,7 @@ class Vad(Actor):
             self.publish(SpeechOnset(stream=stream, first=action.first))
         elif isinstance(action, Pause):
             self.publish(SpeechPause(stream=stream, first=action.first, end=action.end))
+            self._ask(reader, action)
         elif isinstance(action, Resumed):
             self.publish(SpeechResumed(stream=stream, first=action.first))
         elif isinstance(action, Closed):
@@ -228,6 +252,7 @@ class Vad(Actor):
 
     def teardown(self) -> None:
         """Let the ring go."""
+        self.turn.close()
         self.reopener.close()
         self.doorbell.close()
         if self.reader is not None:

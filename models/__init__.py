@@ -41,6 +41,7 @@ __all__ = [
     "Result",
     "RuntimeConflict",
     "SileroVad",
+    "SmartTurn",
     "Store",
     "StoredModel",
     "UnknownModel",
@@ -55,7 +56,7 @@ __getattr__ = lazy(
     __name__,
     {
         "catalogue": ("Catalogue", "Entry"),
-        "engines": ("SAMPLE_RATE", "OfflineEngine", "Result", "SileroVad", "Word", "load_engine"),
+        "engines": ("SAMPLE_RATE", "OfflineEngine", "Result", "SileroVad", "SmartTurn", "Word", "load_engine"),
         "exceptions": (
             "CatalogueInvalid",
             "DownloadFailed",

@@ -65,7 +65,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One model."""
 
     name: Name
-    task: Literal["asr", "vad", "sample"]
+    task: Literal["asr", "vad", "turn", "sample"]
     licence: str
     source: WheelSource
     files: Annotated[tuple[ModelFile, ...], msgspec.Meta(min_length=1)]
@@ -74,7 +74,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line for people."""
     languages: tuple[str, ...] = ()
     """ISO 639-1 codes; empty where language does not matter."""
-    engine: Literal["sherpa", "silero"] | None = None
+    engine: Literal["sherpa", "silero", "smart-turn"] | None = None
     constructor: str = ""
     """sherpa: the name of a class method of `sherpa_onnx.OfflineRecognizer`."""
     arguments: dict[str, Name] = {}

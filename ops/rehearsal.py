@@ -16,6 +16,7 @@ from sottovoce.actors.detector import Detector
 from sottovoce.actors.endpoint import ending, unmarked
 from sottovoce.actors.guard import refuse
 from sottovoce.actors.segmenter import Action, Closed, Pause
+from sottovoce.actors.turn import HEARD_S, TurnJudge, turn_model
 from sottovoce.models import OfflineEngine, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
@@ -34,6 +35,8 @@ class Said:
     text: str
     at: int
     """The sample that was being captured when the text was there."""
+    refused: str | None = None
+    """Why it is not typed, if so."""
 
 
 class Rehearsal:
@@ -51,22 +54,27 @@ class Rehearsal:
         store, final = Store(), config.stt.final
         entry = store.catalogue[final.model]
         self._engine: OfflineEngine = load_engine(entry, store.path(final.model), threads=final.threads)
+        self._judge = TurnJudge(config.vad)
         self._marks = not entry.guesses_marks
         self._decode = round(decode_s * SAMPLE_RATE)
 
     def run(self, samples: NDArray[np.float32], config: Config) -> list[Said]:
-        """Listen to a recording.
+        """Listen to a recording, and return what would be typed.
 
         Args:
             samples: float32, shape (n,), 16 kHz.
             config: how to segment; the recogniser's context.
         """
+        return [said for said in self.segments(samples, config) if said.refused is None]
+
+    def segments(self, samples: NDArray[np.float32], config: Config) -> list[Said]:
+        """Listen as `run` does, and return all segments, with those that are suppressed."""
         detector = Detector(config.vad)
         decoder = ContextDecoder(self._engine, limit_s=config.stt.final.context)
         language = config.transform.language
         found: list[Said] = []
         decoded: dict[tuple[int, int], tuple[Decoded, int]] = {}
-        reading: tuple[int, Pause, str] | None = None
+        reading: tuple[int, Pause, str, float | None] | None = None
 
         def decode(first: int, end: int) -> tuple[Decoded, int]:
             """Return what is heard, and when: one that was decoded ahead need not be decoded again."""
@@ -75,17 +83,23 @@ class Rehearsal:
                 decoded[first, end] = result, detector.position + self._decode
             return decoded[first, end]
 
+        def judge(pause: Pause) -> float | None:
+            first = max(pause.first, pause.end - round(HEARD_S * SAMPLE_RATE))
+            return self._judge.judge(samples[first : pause.end]) if turn_model(config.vad) else None
+
         def take(actions: list[Action]) -> None:
             nonlocal reading
             for action in actions:
                 if isinstance(action, Pause):
                     result, at = decode(action.first, action.end)
-                    reading = at, action, result.text
+                    reading = at, action, result.text, judge(action)
                 elif isinstance(action, Closed):
                     result, at = decode(action.first, action.end)
                     text = result.text.strip()
-                    if not text or refuse(text, (action.end - action.first) / SAMPLE_RATE) is not None:
+                    reason = refuse(text, (action.end - action.first) / SAMPLE_RATE) if text else "no words"
+                    if reason is not None:
                         decoder.forget()
+                        found.append(Said(action.first, action.end, text, max(at, action.position), reason))
                         continue
                     text = unmarked(text, language)
                     decoder.remember(action.first, action.end, text)
@@ -95,8 +109,10 @@ class Rehearsal:
         start = 0
         while start < len(samples):
             if reading is not None and detector.position >= reading[0]:
-                _, pause, text = reading
+                _, pause, text, turn = reading
                 reading = None
+                if turn is not None:
+                    take(detector.judge(pause.first, pause.end, turn))
                 if refuse(text, (pause.end - pause.first) / SAMPLE_RATE) is None:
                     take(detector.read(pause.first, pause.end, ending(text, language, marks=self._marks)))
             take(detector.push(start, samples[start : start + FRAME_SAMPLES]))

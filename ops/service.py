@@ -16,6 +16,7 @@ from sottovoce.actors import fallback
 from sottovoce.actors.exceptions import ActorError
 from sottovoce.actors.process import end_with_parent, frozen
 from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
+from sottovoce.actors.turn import turn_model
 from sottovoce.models import Store
 from sottovoce.models.runtime import check_onnxruntime
 from sottovoce.ops import preflight
@@ -42,6 +43,8 @@ _HOPELESS = ("unmendable", "full", "parked.")
 def models_of(config: Config) -> tuple[str, ...]:
     """Return the models that a configuration needs, each once."""
     names = [config.vad.model, config.stt.final.model]
+    if turn := turn_model(config.vad):
+        names.append(turn)
     if config.stt.draft.enabled:
         names.append(config.stt.draft.model)
     return tuple(dict.fromkeys(names))

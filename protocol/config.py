@@ -66,6 +66,8 @@ class VadConfig(_Section, frozen=True):
     endpoint: Literal["fast", "balanced", "patient"] | Short = "balanced"
     """Silence that closes a segment: a profile, which adapts it to what was said and who speaks (`actors.endpoint`), or
     a fixed number of seconds."""
+    turn: str = "smart-turn-v3"
+    """The model that judges by the sound of it whether a pause is the end; "" for none. A fixed endpoint needs none."""
     preroll: Short = 0.1
     """Audio kept from before the first speech frame, so that soft onsets are not clipped; with more of it the embedded
     model errs more (docs/benchmarks.md)."""

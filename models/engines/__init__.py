@@ -3,5 +3,6 @@
 from sottovoce.models.engines.base import SAMPLE_RATE, OfflineEngine, Result, Word
 from sottovoce.models.engines.load import load_engine
 from sottovoce.models.engines.silero import SileroVad
+from sottovoce.models.engines.smart_turn import SmartTurn
 
-__all__ = ["SAMPLE_RATE", "OfflineEngine", "Result", "SileroVad", "Word", "load_engine"]
+__all__ = ["SAMPLE_RATE", "OfflineEngine", "Result", "SileroVad", "SmartTurn", "Word", "load_engine"]

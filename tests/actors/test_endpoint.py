@@ -92,16 +92,32 @@ def test_profiles_are_documented() -> None:
 def test_profiles_are_in_order() -> None:
     """What shows that more will come is waited for longer; each profile is more patient than the one before."""
     for one in PROFILES.values():
-        assert one.complete < one.lone <= one.unread <= one.open < one.hanging
+        assert one.finished < one.complete < one.lone <= one.unread <= one.open < one.hanging
         assert one.complete <= one.limit
     fast, balanced, patient = (PROFILES[name] for name in ("fast", "balanced", "patient"))
-    assert all(getattr(fast, n) < getattr(balanced, n) < getattr(patient, n) for n in ("complete", "open", "hanging"))
+    for name in ("finished", "complete", "open", "hanging"):
+        assert getattr(fast, name) < getattr(balanced, name) < getattr(patient, name)
+
+
+def test_the_voice_shortens_and_lengthens() -> None:
+    """A voice that is finished is waited for less, one that is held up longer; what the words ask for remains."""
+    balanced = PROFILES["balanced"]
+    assert balanced.silence("complete", None) == balanced.complete
+    assert balanced.silence("complete", float("nan")) == balanced.complete
+    assert balanced.silence("complete", 0.5) == balanced.complete
+    assert balanced.silence("complete", 0.95) == balanced.finished
+    assert balanced.silence("lone", 0.95) == balanced.lone
+    for ending_ in ("complete", "lone"):
+        assert balanced.silence(ending_, 0.1) == balanced.unread
+    for turn in (None, 0.05, 0.95):
+        assert balanced.silence("open", turn) == balanced.open
+        assert balanced.silence("hanging", turn) == balanced.hanging
 
 
 def test_a_fixed_silence_does_not_adapt() -> None:
     """`endpoint = 0.7` is 0.7 s whatever is said, and whoever speaks."""
     fixed = profile(VadConfig(endpoint=0.7))
-    assert {fixed.complete, fixed.lone, fixed.unread, fixed.open, fixed.hanging} == {0.7}
+    assert {fixed.finished, fixed.complete, fixed.lone, fixed.unread, fixed.open, fixed.hanging} == {0.7}
     patience = Patience(fixed.limit)
     patience.early(1.5)
     assert patience.silence(0.7) == 0.7

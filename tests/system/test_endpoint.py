@@ -72,3 +72,21 @@ def test_a_fixed_silence_cuts_and_the_seam_is_mended(thinker: Path) -> None:
     assert len(rows) == 2
     assert continued == [False, True]
     assert re.search(r"apostle of the middle classes", "".join(row.text or "" for row in rows))
+
+
+@pytest.fixture
+def reader(speech: Path, tmp_path: Path) -> Path:
+    """Return a sentence whose reader stops at "concerned", his voice held up, for 0.46 s instead of 0.35 s."""
+    samples = decode_file(speech / "clips" / "LJ001-0001.wav")
+    quiet = np.convolve(np.square(samples), np.ones(3_200) / 3_200, "same")
+    at = int(np.argmin(quiet[4 * SAMPLE_RATE : 5 * SAMPLE_RATE])) + 4 * SAMPLE_RATE
+    path = tmp_path / "reader.wav"
+    rest = samples[at : at + SAMPLE_RATE]
+    soundfile.write(path, np.concatenate([samples[:at], hush(0.11), rest, hush(1.5)]), SAMPLE_RATE)
+    return path
+
+
+def test_a_voice_that_is_held_up_is_waited_for(reader: Path) -> None:
+    """The words may be the last, and the voice says that they are not: one utterance; two without its judge."""
+    assert len(dictate(reader)[0]) == 1
+    assert len(dictate(reader, '[vad]\nturn = ""\n')[0]) == 2
