@@ -6,6 +6,7 @@ it is asked without anybody waiting: frames go on being looked at while it works
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -15,6 +16,7 @@ from sottovoce.actors.segmenter import Pause
 from sottovoce.models import EngineFailed, SmartTurn, Store
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import VadConfig
+from sottovoce.shm import FRAME_SAMPLES
 
 HEARD_S = 8.0
 """Longest audio that counts."""
@@ -40,13 +42,24 @@ class TurnJudge:
         if name := turn_model(config):
             self._model = SmartTurn(Store().path(name) / "smart-turn-v3.2-cpu.onnx")
             self._model.probability(np.zeros(SAMPLE_RATE, np.float32))
+        self._frames: deque[NDArray[np.float32]] = deque(maxlen=round(HEARD_S * SAMPLE_RATE / FRAME_SAMPLES))
+        self._end = 0
         self._thread = ThreadPoolExecutor(1, "turn")
         self._asked: tuple[Pause, Future[float]] | None = None
 
-    @property
-    def idle(self) -> bool:
-        """Nobody waits for an answer, so another question may be asked."""
-        return self._model is not None and self._asked is None
+    def hear(self, start: int, samples: NDArray[np.float32]) -> None:
+        """Take in a frame.
+
+        Args:
+            start: index of its first sample; not the one behind the frame before where something is missing.
+            samples: float32, shape (n,), 16 kHz; a copy is kept.
+        """
+        if self._model is None:
+            return
+        if start != self._end:
+            self._frames.clear()
+        self._frames.append(samples.copy())
+        self._end = start + len(samples)
 
     def judge(self, samples: NDArray[np.float32]) -> float | None:
         """Return the probability that the speaker is finished; None where no model is in use.
@@ -59,9 +72,11 @@ class TurnJudge:
         """
         return None if self._model is None else self._model.probability(samples)
 
-    def ask(self, pause: Pause, samples: NDArray[np.float32]) -> None:
-        """Begin to judge a pause, if `idle`; samples as for `judge`, from now on not written to."""
-        if self._model is not None and self._asked is None:
+    def ask(self, pause: Pause) -> None:
+        """Begin to judge a pause by what was heard, unless the one before is still being judged."""
+        if self._model is not None and self._asked is None and self._frames:
+            samples = np.concatenate(self._frames)
+            samples = samples[max(0, len(samples) - self._end + pause.first) : len(samples) - self._end + pause.end]
             self._asked = pause, self._thread.submit(self._model.probability, samples)
 
     def answer(self) -> tuple[Pause, float] | None:

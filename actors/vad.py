@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ from sottovoce.actors.base import Actor, run
 from sottovoce.actors.detector import Detector
 from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.segmenter import Action, Closed, Onset, Pause, Resumed
-from sottovoce.actors.turn import HEARD_S, TurnJudge
+from sottovoce.actors.turn import TurnJudge
 from sottovoce.models import EngineFailed
 from sottovoce.models.runtime import check_onnxruntime
 from sottovoce.protocol.bus import BATCH, REST_S
@@ -30,7 +29,7 @@ from sottovoce.protocol.messages import (
 )
 from sottovoce.protocol.reopen import Reopener
 from sottovoce.protocol.rows import Recording
-from sottovoce.shm import FRAME_SAMPLES, Frame, RingCorrupt, RingLapped, RingMissing, RingRange, RingReader, RingStale
+from sottovoce.shm import FRAME_SAMPLES, Frame, RingCorrupt, RingMissing, RingReader, RingStale
 
 _FRAMES_A_TURN = 64  # some 10 ms of work between two heartbeats while it catches up
 
@@ -128,13 +127,6 @@ class Vad(Actor):
         for action in actions:
             self._act(recording, reader, action)
 
-    def _ask(self, reader: RingReader, pause: Pause) -> None:
-        """Have it judged by the voice whether this pause is the end."""
-        if self.turn.idle:
-            first = max(pause.first, pause.end - round(HEARD_S * SAMPLE_RATE))
-            with contextlib.suppress(RingLapped, RingRange):  # then the words decide
-                self.turn.ask(pause, reader.samples(first, pause.end))
-
     def _answer_doorbell(self) -> None:
         self.reopener.turn()
         for _ in range(BATCH):
@@ -185,6 +177,7 @@ class Vad(Actor):
 
     def _look(self, recording: Recording, reader: RingReader, frame: Frame) -> None:
         began = time.perf_counter_ns()
+        self.turn.hear(frame.sample_index, frame.samples)
         actions = self.detector.push(frame.sample_index, frame.samples)
         self.page.add("frames")
         self.page.set("position", self.detector.position)
@@ -200,7 +193,7 @@ class Vad(Actor):
             self.publish(SpeechOnset(stream=stream, first=action.first))
         elif isinstance(action, Pause):
             self.publish(SpeechPause(stream=stream, first=action.first, end=action.end))
-            self._ask(reader, action)
+            self.turn.ask(action)
         elif isinstance(action, Resumed):
             self.publish(SpeechResumed(stream=stream, first=action.first))
         elif isinstance(action, Closed):

@@ -2,7 +2,8 @@
 
 A dictation is composed of clips whose text is known (`ops.compose`), once for each gap. A service of its own hears it
 in real time, then, if asked for, each peer (`ops.peers`), one after the other on a machine that has nothing else to do;
-what came when is judged by the same rules for all (`ops.score`).
+what came when is judged by the same rules for all (`ops.score`). After that our service alone
+tells what it takes while nobody speaks, what a frame costs its VAD, and how long after a key's release its text comes.
 
 Ours counts when it is typed, theirs when it is final. Ours counts all processes of the service, supervisord included;
 theirs one process, which feeds itself. A model's loading counts for nobody.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -24,11 +26,12 @@ import msgspec
 import soundfile
 
 from sottovoce.models import Store
-from sottovoce.ops import peers
+from sottovoce.ops import peers, ptt_latency
 from sottovoce.ops.compose import Composition, compose, read_manifest
 from sottovoce.ops.exceptions import OpsError
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import private_service
+from sottovoce.ops.ptt_latency import sample
 from sottovoce.ops.score import Event, score
 from sottovoce.ops.service import models_of
 from sottovoce.ops.settings import as_toml
@@ -40,7 +43,7 @@ from sottovoce.protocol.messages import CaptureStarted, Draft, Typed
 from sottovoce.protocol.messages import Event as BusEvent
 from sottovoce.protocol.messages import Final as FinalText
 from sottovoce.protocol.paths import Paths
-from sottovoce.shm import RingReader
+from sottovoce.shm import CountersView, RingReader
 
 GAPS_S: Final = (1.6, 0.8)
 """Between two sentences of a fluent speaker who stops to think, and of one who does not."""
@@ -51,13 +54,16 @@ COUNTS: Final = (
     "utterances", "finals", "missed", "cut", "merged", "stray", "pauses", "pauses_cut", "cut_rate", "behind_s",
     "others_cores",
 )  # fmt: skip
+IDLE_S: Final = 20.0
+RELEASES: Final = 20
+_SETTLED_S: Final = 3.0  # what is done once, behind the start
 _QUIET_CORES: Final = 0.2
 """More than this of other work on the machine, and times say more about that than about the programs."""
 
 
 def run(
     manifest: Path, *, language: str = "en", gaps: Sequence[float] = GAPS_S, clips: int | None = None, seed: int = 1,
-    hesitation: bool = False, settings: Sequence[str] = (), against: bool = False,
+    hesitation: bool = False, settings: Sequence[str] = (), against: bool = False, alone: bool = True,
     peer_python: Path = Path(sys.executable), tell: Callable[[str], object] = lambda _: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Run the benchmark.
@@ -71,6 +77,7 @@ def run(
         hesitation: put pauses of 0.2 to 1.0 s between words.
         settings: `KEY=VALUE` of the service's configuration, keys with dots.
         against: run the peers, too.
+        alone: measure what only our service has: idleness, the VAD's frames, push-to-talk.
         peer_python: the interpreter that has their packages.
         tell: is called with a line of progress.
 
@@ -97,7 +104,7 @@ def run(
     report: dict[str, Any] = {
         "manifest": str(manifest), "language": language, "clips": len(chosen), "seed": seed, "hesitation": hesitation,
         "model": config.stt.final.model, "settings": list(settings), "cores": os.cpu_count(),
-        "versions": {OURS: version("sottovoce"), **versions}, "dictations": [],
+        "versions": {OURS: version("sottovoce"), **versions}, "dictations": [], "alone": None,
     }  # fmt: skip
     for gap in gaps:
         composition = compose(chosen, gap_s=gap, seed=seed, hesitation=hesitation)
@@ -110,6 +117,9 @@ def run(
                 ),
             }
         )  # fmt: skip
+    if alone:
+        tell(f"sottovoce alone: {IDLE_S:g} s of silence, {RELEASES} releases of a key")
+        report["alone"] = _alone(toml)
     return report
 
 
@@ -168,6 +178,25 @@ def _measure(
             judge(peer.name, *peers.run(python, peer, wav, composition.seconds))
     compared = {name: ratios(systems[OURS], theirs) for name, theirs in systems.items() if name != OURS}
     return {"systems": systems, "ratios": compared}
+
+
+def _alone(toml: str) -> dict[str, Any]:
+    """Return what our service takes while it waits, what a frame costs its VAD, and how long a released key takes."""
+    audio = sample()
+    with private_service(config=toml) as service:
+        assert service.process is not None  # noqa: S101 - it was started here
+        time.sleep(_SETTLED_S)
+        meter = Meter(service.process.pid)
+        time.sleep(IDLE_S)
+        idle = meter.read()
+        released = ptt_latency.run(service.paths, audio, ptt_latency.points(audio, RELEASES))
+        with CountersView.attach(service.paths.counters("vad")) as page:
+            frames = page.histograms()["frame_us"]
+    return {
+        "idle_cores": round(idle.cpu_s / idle.wall_s, 4), "others_cores": idle.others_cores,
+        "vad_frame_us": {"mean": round(frames.mean, 1), "p50": frames.quantile(0.5), "p99": frames.quantile(0.99)},
+        "ptt": {name: value for name, value in released.items() if name not in ("audio", "each")},
+    }  # fmt: skip
 
 
 def _ours(wav: Path, toml: str) -> tuple[list[Event], Usage]:
@@ -252,6 +281,14 @@ def render(report: Mapping[str, Any]) -> str:
         ]
         if report["hesitation"]:
             text += ["pauses cut, of all, by their length:", *_pauses(systems)]
+    if (alone := report["alone"]) is not None:
+        frame = alone["vad_frame_us"]
+        text += [
+            "",
+            f"sottovoce alone: idle {alone['idle_cores']:.2%} of a core; "
+            f"a frame of the VAD {frame['mean']:g} us (mean), p99 {frame['p99']:g} us",
+            ptt_latency.render(alone["ptt"]),
+        ]
     return "\n".join(text)
 
 

@@ -186,13 +186,23 @@ def measure(audio: Path | None, releases: int, *, tell: Callable[[str], object])
     Raises:
         AudioFileError, ModelError, OpsError, ControlError: as of `points` and `run`.
     """
-    store = Store()
-    store.pull([*models_of(Config()), *([SAMPLE] if audio is None else [])], ProgressBar())
-    audio = store.path(SAMPLE) / f"{SAMPLE}.wav" if audio is None else audio
+    Store().pull(models_of(Config()), ProgressBar())
+    audio = sample() if audio is None else audio
     times = points(audio, releases)
     with private_service() as service:
         tell(f"{audio.name}, {releases} times from its beginning, at real pace: {sum(times):.0f} s")
         return run(service.paths, audio, times)
+
+
+def sample() -> Path:
+    """Return the recording that is used where none is named; it is pulled if need be.
+
+    Raises:
+        ModelError: it cannot be pulled.
+    """
+    store = Store()
+    store.pull([SAMPLE], ProgressBar())
+    return store.path(SAMPLE) / f"{SAMPLE}.wav"
 
 
 def render(report: dict[str, Any]) -> str:

@@ -161,11 +161,13 @@ def test_a_peer_hears_a_recording(beckett: Path, tmp_path: Path, peer: peers.Pee
 
 
 @pytest.mark.timeout(300)
-def test_a_short_run(beckett: Path, tmp_path: Path) -> None:
+def test_a_short_run(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One clip through a service of its own: every figure is there, the text is right, all of its processes count."""
     manifest = tmp_path / "manifest.jsonl"
     manifest.write_text(json.dumps({"audio": str(beckett), "text": BECKETT, "lang": "en"}))
     told: list[str] = []
+    monkeypatch.setattr(bench_latency, "IDLE_S", 1.0)
+    monkeypatch.setattr(bench_latency, "RELEASES", 2)
     report = bench_latency.run(manifest, gaps=[0.8], hesitation=True, settings=["vad.preroll=0.25"], tell=told.append)
     (dictation,) = report["dictations"]
     assert (report["clips"], report["model"], dictation["ratios"]) == (1, "moonshine-tiny-en", {})
@@ -180,6 +182,10 @@ def test_a_short_run(beckett: Path, tmp_path: Path) -> None:
     assert ours["cpu_s"] > 0.5
     assert ours["pss_mib"] > 100
     assert ours["pauses"] == sum(row["pauses"] for row in ours["by_pause"]) > 2
+    alone = report["alone"]
+    assert 0 <= alone["idle_cores"] < 2
+    assert 0 < alone["vad_frame_us"]["p50"] <= alone["vad_frame_us"]["p99"]
+    assert alone["ptt"]["releases"] == 2
     json.dumps(report, allow_nan=False)
     table = bench_latency.render(report)
     assert "hesitating, vad.preroll=0.25" in table
