@@ -1,8 +1,8 @@
 """The detector: frames of audio in, segments out; model, segmenter and patience as one.
 
-The rule that makes segments reproducible lives here: the model's recurrent state is reset wherever the segmenter may be
-started again (after a segment, at a boundary in silence, behind a gap), so whoever begins at such a point, the service
-after a crash or `sottovoce transcribe`, finds what everybody else finds.
+The rule that makes segments reproducible lives here: the model's recurrent state and the gain are reset wherever the
+segmenter may be started again (after a segment, at a boundary in silence, behind a gap), so whoever begins at such a
+point, the service after a crash or `sottovoce transcribe`, finds what everybody else finds.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.actors.endpoint import Patience, profile
+from sottovoce.actors.gain import Gain
 from sottovoce.actors.segmenter import Action, Boundary, Closed, Pause, Segmenter
 from sottovoce.models import SileroVad, Store
 from sottovoce.protocol.clocks import SAMPLE_RATE
@@ -34,6 +35,7 @@ class Detector:
     def __init__(self, config: VadConfig) -> None:
         self._model = SileroVad(Store().path(config.model) / "silero_vad.onnx")
         self._model.probability(np.zeros(FRAME_SAMPLES, np.float32))
+        self._gain = Gain(config.gain)
         self._segmenter = Segmenter(config)
         self._profile = profile(config)
         self._patience = Patience(self._profile.limit)
@@ -52,7 +54,7 @@ class Detector:
     def restart(self, position: int, floor: int) -> None:
         """Begin at sample `position`, as if nothing had been heard; no segment may begin before `floor`."""
         self._segmenter.reset(position, floor)
-        self._model.reset()
+        self._reset()
         self._spoken_to = position
 
     def push(self, start: int, samples: NDArray[np.float32]) -> list[Action]:
@@ -65,8 +67,9 @@ class Detector:
         actions: list[Action] = []
         if start > self.position:
             actions += self._segmenter.gap(start)
-            self._model.reset()
-        probability = self._model.probability(np.pad(samples, (0, FRAME_SAMPLES - len(samples))))
+            self._reset()
+        raised = self._gain.raised(samples)
+        probability = self._model.probability(np.pad(raised, (0, FRAME_SAMPLES - len(samples))))
         level = float(np.sqrt(np.mean(np.square(samples))))
         return actions + self._follow(self._segmenter.push(start, len(samples), probability, level))
 
@@ -113,5 +116,9 @@ class Detector:
                 self._silences.append((action.first, action.speech_first - self._spoken_to))
                 self._spoken_to = action.speech_end
         if any(isinstance(action, Closed | Boundary) for action in found):
-            self._model.reset()
+            self._reset()
         return found
+
+    def _reset(self) -> None:
+        self._model.reset()
+        self._gain.reset()

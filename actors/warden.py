@@ -29,7 +29,7 @@ from functools import partial
 
 import zmq
 
-from sottovoce.actors.base import STATES, Actor, run
+from sottovoce.actors.base import STATES, TICK_MS, Actor, run
 from sottovoce.actors.exceptions import EXIT_OK, EXIT_UNMENDABLE, ActorError
 from sottovoce.actors.fallback import STAGE as FINAL
 from sottovoce.actors.fallback import Fallback
@@ -93,6 +93,7 @@ class Warden(Actor):
         self.parent = Parent(patience=self.config.warden.stalled_after)
         self.watched = {name: Watched() for name in STAGES if name != self.name}
         self.checked = 0.0
+        self.watched_s, self.ticked_at = 0.0, time.monotonic()
         config = self.config.warden
         self.scales = Scales(growth=config.growth, limits=config.memory, every=config.memory_every)
         self.quiet = Quiet(self.journal, max_segment=self.config.vad.max_segment)
@@ -109,6 +110,7 @@ class Warden(Actor):
 
     def work(self) -> None:
         """Look at supervisord and every stage once."""
+        self._tick()
         if (stopped := self.parent.look()) is not None:
             self.notice("warning", "stalled", stopped)
         for stage, watched in self.watched.items():
@@ -123,6 +125,15 @@ class Warden(Actor):
         if missing and not self.parent.stopped and time.monotonic() - self.checked >= 1.0:
             self.checked = time.monotonic()
             self._ask()
+
+    def _tick(self) -> None:
+        """Let the time that counts for stages go on, by two ticks in one turn at most.
+
+        So whoever was stopped together with the warden is not taken for hung: where all were stopped for 6 s and the
+        warden went on half a second before the others, it killed up to five of them.
+        """
+        elapsed, self.ticked_at = time.monotonic() - self.ticked_at, time.monotonic()
+        self.watched_s += min(elapsed, 2 * TICK_MS / 1000)
 
     def _attach(self, stage: str, watched: Watched) -> None:
         """Follow the process that has the stage's name now."""
@@ -140,7 +151,7 @@ class Warden(Actor):
                 view.close()
                 return
             self._know(stage, watched, view.pid)
-            watched.view, watched.turns, watched.moved_at, watched.dumping = view, -1, time.monotonic(), False
+            watched.view, watched.turns, watched.moved_at, watched.dumping = view, -1, self.watched_s, False
             with contextlib.suppress(ProcessLookupError):
                 watched.pidfd = os.pidfd_open(view.pid)
                 self.poller.register(watched.pidfd, zmq.POLLIN)
@@ -149,7 +160,7 @@ class Warden(Actor):
         """Take note of a stage's process; another than before means a death that went by unseen."""
         before, watched.pid = watched.pid, pid
         if before != pid:
-            watched.seen_at = time.monotonic()
+            watched.seen_at = self.watched_s
             if before:
                 self._death(stage, watched, before)
 
@@ -193,7 +204,7 @@ class Warden(Actor):
         watched.parking = not self.supervisor.park(stage)
 
     def _watch(self, stage: str, watched: Watched, view: CountersView) -> None:
-        now, counters = time.monotonic(), self._counters(watched, view)
+        now, counters = self.watched_s, self._counters(watched, view)
         if counters["turns"] != watched.turns:
             watched.turns, watched.moved_at, watched.dumping, watched.told = counters["turns"], now, False, ""
             if counters["turns"] and (impossible := self.scales.first(stage, view.pid)):
@@ -270,7 +281,7 @@ class Warden(Actor):
         """Kill a process that has no page yet and is stopped, when it is looked at a second time, or takes too long."""
         if not frozen(pid):
             watched.dumping = False
-            if time.monotonic() - watched.seen_at < self.config.warden.starting_limit:
+            if self.watched_s - watched.seen_at < self.config.warden.starting_limit:
                 return
             what = f"did not begin to work within {self.config.warden.starting_limit:g} s"
         elif not watched.dumping:
@@ -280,7 +291,7 @@ class Warden(Actor):
             what = "was stopped while it started"
         self.page.add("kills")
         self.notice("warning", "stalled", f"{stage} {what} and is replaced")
-        watched.seen_at = time.monotonic()
+        watched.seen_at = self.watched_s
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)  # supervisord's own child, which it has not reaped
 

@@ -10,6 +10,7 @@ import typer
 
 from sottovoce.ops.cli_bench import bench_app
 from sottovoce.ops.cli_devices import devices, mic
+from sottovoce.ops.cli_doctor import doctor
 from sottovoce.ops.cli_history import history_app
 from sottovoce.ops.cli_ptt import ptt_app
 from sottovoce.ops.entry import control
@@ -29,6 +30,7 @@ app.add_typer(ptt_app, name="ptt")
 app.add_typer(history_app, name="history")
 app.command()(devices)
 app.command()(mic)
+app.command()(doctor)
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 app.add_typer(bench_app, name="bench")

@@ -91,6 +91,29 @@ def bench_padding(
     _show(report, bench.render_padding, as_json=as_json)
 
 
+@bench_app.command("seams")
+def bench_seams(
+    manifest: Manifest,
+    *,
+    language: Language = "en",
+    clips: Clips = None,
+    seeds: Seeds = 2,
+    minutes: Annotated[float, typer.Option(min=0.5, max=60, help="How long each speaker speaks, at least.")] = 2.0,
+    config: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE of the configuration, e.g. vad.max_segment=10.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Part speech without pauses, and sentences with one: what goes wrong where it is joined. No service runs."""
+    from sottovoce.ops import bench_seams as bench
+
+    report = bench.run(
+        manifest, language=language, clips=clips, seeds=seeds, minutes=minutes, settings=config or (),
+        tell=lambda line: print(line, file=sys.stderr),
+    )  # fmt: skip
+    _show(report, bench.render, as_json=as_json)
+
+
 @bench_app.command("latency")
 def bench_latency(
     manifest: Manifest,
@@ -105,6 +128,7 @@ def bench_latency(
     seed: Annotated[int, typer.Option(min=0, help="Of gaps, noise and pauses.")] = 1,
     hesitation: Annotated[bool, typer.Option("--hesitation", help="Put pauses of 0.2 to 1 s between words.")] = False,
     config: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the service, e.g. vad.endpoint=0.3.")] = None,
+    alone: Annotated[bool, typer.Option(help="Then what it takes idle, and push-to-talk: two minutes more.")] = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Time a private service on dictation in real time, and others on the same: time to text, errors, processor."""
@@ -113,7 +137,37 @@ def bench_latency(
     report = bench.run(
         manifest, language=language, gaps=gap or bench.GAPS_S, clips=clips, seed=seed, hesitation=hesitation,
         settings=config or (), against=peers, peer_python=peer_python or Path(sys.executable),
-        tell=lambda line: print(line, file=sys.stderr),
+        alone=alone, tell=lambda line: print(line, file=sys.stderr),
+    )  # fmt: skip
+    _show(report, bench.render, as_json=as_json)
+
+
+@bench_app.command("noise")
+def bench_noise(
+    manifest: Manifest,
+    *,
+    snr: Annotated[
+        list[float] | None, typer.Option(min=-20, max=60, help="Speech over noise, dB; by default 20, 10 and 5.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which: hum50, hum60, fan, typing, music, babble, voice, recorded; quiet, faint, clipping; or all."
+        ),
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0, max=600, help="Of each noise alone; 0 for none.")] = 10.0,
+    language: Language = "en",
+    clips: Clips = None,
+    seeds: Seeds = 1,
+    config: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, e.g. stt.final.model=NAME.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Lay noises over clips and play them too softly and too loud: what is heard, and what where nobody speaks."""
+    from sottovoce.ops import bench_noise as bench
+
+    report = bench.run(
+        manifest, language=language, clips=clips, kinds=kind or (), snrs=snr or bench.SNRS_DB, seeds=seeds,
+        minutes=minutes, settings=config or (), tell=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
     _show(report, bench.render, as_json=as_json)
 

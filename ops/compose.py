@@ -171,6 +171,26 @@ def compose(clips: Sequence[Clip], *, gap_s: float, seed: int, hesitation: bool 
     return Composition(np.clip(samples, -1.0, 1.0), tuple(utterances))
 
 
+def partings(clip: Clip) -> tuple[Samples, list[int]]:
+    """Return a clip without the silence around it, and the samples at which it may be parted, 0.5 s from its ends.
+
+    They lie between words, in their order, by the manifest's word times; or at the quietest 60 ms, the quietest first.
+
+    Raises:
+        AudioFileError: the clip cannot be read or is silent.
+    """
+    piece, cut = _trimmed(clip)
+    return piece, _word_points(piece, clip.words, cut) if clip.words else _quiet_points(piece)
+
+
+def faded(samples: Samples) -> Samples:
+    """Return a copy that begins and ends at zero."""
+    copy, ramp = samples.copy(), np.linspace(0, 1, _RAMP, dtype=np.float32)
+    copy[:_RAMP] *= ramp
+    copy[-_RAMP:] *= ramp[::-1]
+    return copy
+
+
 def levels(samples: Samples) -> NDArray[np.float64]:
     """Return the level of each whole hop of 10 ms: float64, shape (n // 160,), dB of full scale."""
     hops = len(samples) // _HOP
@@ -208,22 +228,13 @@ def _trimmed(clip: Clip) -> tuple[Samples, int]:
     first, end = bounds(samples)
     piece = np.zeros(end - first + 2 * _MARGIN, np.float32)
     begin, stop = max(0, first - _MARGIN), min(len(samples), end + _MARGIN)
-    piece[begin - first + _MARGIN : stop - first + _MARGIN] = _faded(samples[begin:stop])
+    piece[begin - first + _MARGIN : stop - first + _MARGIN] = faded(samples[begin:stop])
     return piece, first - _MARGIN
-
-
-def _faded(samples: Samples) -> Samples:
-    """Return a copy that begins and ends at zero."""
-    faded, ramp = samples.copy(), np.linspace(0, 1, _RAMP, dtype=np.float32)
-    faded[:_RAMP] *= ramp
-    faded[-_RAMP:] *= ramp[::-1]
-    return faded
 
 
 def _with_pauses(clip: Clip, rng: random.Random) -> Samples:
     """Return a clip in which somebody hesitates."""
-    piece, cut = _trimmed(clip)
-    points = _word_points(piece, clip.words, cut) if clip.words else _quiet_points(piece)
+    piece, points = partings(clip)
     wanted = round((len(piece) - 2 * _MARGIN) / SAMPLE_RATE / _PAUSE_EVERY_S)
     if clip.words:
         rng.shuffle(points)  # else they are in the order of their level, the quietest first
@@ -237,9 +248,9 @@ def _with_pauses(clip: Clip, rng: random.Random) -> Samples:
         natural = next((end - first for first, end in runs if first <= point < end), 0)
         silence = round(rng.uniform(*HESITATION_S) * SAMPLE_RATE) - natural
         if silence > _HOP:  # else there is such a pause already
-            parts += [_faded(piece[last:point]), np.zeros(silence, np.float32)]
+            parts += [faded(piece[last:point]), np.zeros(silence, np.float32)]
             last = point
-    return np.concatenate([*parts, _faded(piece[last:])])
+    return np.concatenate([*parts, faded(piece[last:])])
 
 
 def _word_points(piece: Samples, words: Sequence[tuple[str, float, float]], cut: int) -> list[int]:

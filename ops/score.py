@@ -263,7 +263,7 @@ def _flicker(events: Sequence[Event], words: Callable[[str], tuple[str, ...]]) -
 
 def _equal(reference: Sequence[str], hypothesis: Sequence[str]) -> list[tuple[int, int]]:
     """Return the places in both of the words that an alignment with the fewest edits leaves as they are."""
-    blocks = _levenshtein().opcodes(reference, hypothesis)
+    blocks = levenshtein().opcodes(reference, hypothesis)
     return [
         (mine, theirs)
         for block in blocks
@@ -275,10 +275,15 @@ def _equal(reference: Sequence[str], hypothesis: Sequence[str]) -> list[tuple[in
 
 
 def _distance(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    return int(_levenshtein().distance(reference, hypothesis))
+    return int(levenshtein().distance(reference, hypothesis))
 
 
-def _levenshtein() -> Any:
+def levenshtein() -> Any:
+    """Return RapidFuzz's module for edits of sequences.
+
+    Raises:
+        OpsError: the package is not installed.
+    """
     try:
         from rapidfuzz.distance import Levenshtein
     except ModuleNotFoundError as error:

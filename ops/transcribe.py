@@ -9,13 +9,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.actors.audiofile import decode_file
-from sottovoce.actors.context import ContextDecoder
+from sottovoce.actors.context import GAP_S, ContextDecoder, unstopped
 from sottovoce.actors.detector import Detector
+from sottovoce.actors.endpoint import unmarked
 from sottovoce.actors.guard import refuse
 from sottovoce.actors.segmenter import Closed
 from sottovoce.actors.transform import Context, Transformer
@@ -33,6 +35,18 @@ class Segment:
     end: float
     """Seconds from the file's beginning."""
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A segment as the service would type it; sample indices."""
+
+    first: int
+    end: int
+    text: str
+    """With the space in front that parts it from the one before."""
+    reason: Literal["silence", "stop", "length", "gap"]
+    """Why it ends where it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +91,40 @@ class Transcriber:
         """
         samples = decode_file(path)
         began = time.perf_counter()
-        segments = []
-        texts, before = [], Context()
-        decoder = ContextDecoder(self._engine, limit_s=self._config.stt.final.context)
-        for closed in self._segments(samples):
-            text = decoder.decode(lambda first, end: samples[first:end], closed.first, closed.end).text.strip()
-            if not text or refuse(text, (closed.end - closed.first) / SAMPLE_RATE) is not None:
-                decoder.forget()
-            else:
-                decoder.remember(closed.first, closed.end, text)
-                written, before = self._transformer.apply(text, before)
-                texts.append(written)
-                segments.append(
-                    Segment(round(closed.first / SAMPLE_RATE, 3), round(closed.end / SAMPLE_RATE, 3), written.strip())
-                )
+        pieces = list(self.pieces(samples))
         return Transcript(
-            file=str(path), text="".join(texts), segments=segments,
+            file=str(path), text="".join(piece.text for piece in pieces),
+            segments=[
+                Segment(round(piece.first / SAMPLE_RATE, 3), round(piece.end / SAMPLE_RATE, 3), piece.text.strip())
+                for piece in pieces
+            ],
             model=self._config.stt.final.model, audio_seconds=round(len(samples) / SAMPLE_RATE, 3),
             processing_seconds=round(time.perf_counter() - began, 3),
         )  # fmt: skip
+
+    def pieces(self, samples: NDArray[np.float32]) -> Iterator[Piece]:
+        """Yield what is said in samples (float32, shape (n,), 16 kHz), a segment at a time."""
+
+        def read(first: int, end: int) -> NDArray[np.float32]:
+            return samples[first:end]
+
+        before = Context()
+        decoder = ContextDecoder(self._engine, limit_s=self._config.stt.final.context)
+        for closed in self._segments(samples):
+            text = decoder.decode(read, closed.first, closed.end).text.strip()
+            if not text or refuse(text, (closed.end - closed.first) / SAMPLE_RATE) is not None:
+                decoder.forget()
+            else:
+                cut = closed.reason == "length"
+                if cut:
+                    beyond = min(len(samples), closed.first + round(self._config.vad.max_segment * SAMPLE_RATE))
+                    text = decoder.ahead(read, closed.first, closed.end, beyond, text)
+                whole = unmarked(text, self._config.transform.language)
+                last = len(samples) - closed.end < GAP_S * SAMPLE_RATE
+                text = whole if last else unstopped(whole, self._config.transform.language)
+                decoder.remember(closed.first, closed.end, text, cut=cut, withheld=text != whole)
+                written, before = self._transformer.apply(text, before)
+                yield Piece(closed.first, closed.end, written, closed.reason)
 
     def _segments(self, samples: NDArray[np.float32]) -> Iterator[Closed]:
         """The segments that the service would find in these samples."""

@@ -17,6 +17,7 @@ Stage = Literal["conductor", "capture", "vad", "stt-draft", "stt-final", "transf
 """What the warden watches."""
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
 Short = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
+Decibels = Annotated[float, msgspec.Meta(ge=0.0, le=40.0)]
 Probability = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Threads = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Megabytes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -61,6 +62,8 @@ class VadConfig(_Section, frozen=True):
     """Speech goes on while frames stay at or above this (hysteresis: a flicker around one threshold cuts words)."""
     min_speech: Short = 0.1
     """Shorter bursts are clicks, not words."""
+    gain: Decibels = 12.0
+    """Quiet speech is raised by up to so many dB for the detector, and for it alone (`actors.gain`); 0 for none."""
     pause: Short = 0.096
     """Silence after which the final decode starts on speculation."""
     endpoint: Literal["fast", "balanced", "patient"] | Short = "balanced"

@@ -90,8 +90,8 @@ class Pace:
             self._held += 1
             return None
         self._held = 0
-        if behind_ns <= self._LOST_NS:
-            return 0
+        if at_once or behind_ns <= self._LOST_NS:
+            return 0  # a burst that is longer than can be held is told at its end: until then it catches up
         young = now_ns - self._start_ns < self._BEGINNING_NS
         self._start_ns += behind_ns
         return 0 if young else behind_ns * SAMPLE_RATE // 10**9

@@ -31,7 +31,7 @@ from typing import Any, Literal
 
 from sottovoce.actors.capture.device import MicrophoneUnavailable, OpenInput, Wanted, close_input, open_input
 from sottovoce.actors.capture.level import Level
-from sottovoce.actors.capture.soundserver import PulseSource, SoundServerGone, SoundServerSilent, Watcher
+from sottovoce.actors.capture.soundserver import PulseSource, SoundServerGone, SoundServerSilent, View, Watcher
 from sottovoce.actors.capture.tap import Tap, Through
 from sottovoce.protocol.clocks import now_ns
 from sottovoce.protocol.config import CaptureConfig
@@ -185,6 +185,7 @@ class Microphone:
             self._watcher = Watcher(self._woken)
         if self._watcher is not None:
             self._watcher.follow = self._follows
+            self._watcher.hold = "" if self._follows or opened.source is None else opened.source.name
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, MicrophoneUnavailable | SoundServerSilent | SoundServerGone):
@@ -228,6 +229,19 @@ class Microphone:
                 self._tell("info", "source", f"the input is {now.description} now; it was {source.description}")
                 opened.source, opened.title = now, now.description
                 self._title, self._last = now.description, now
+        elif self._ring is not None and watcher.strayed:
+            self._tell("info", "source", f"the sound server had put {watcher.strayed} in its place; it is moved back")
+            watcher.strayed = ""
+        elif self._ring is None and self._begins_elsewhere(source, seen):
+            self._lived_ns = now_ns() - self._began_ns
+            self._stop()  # and open the other one
+
+    def _begins_elsewhere(self, source: PulseSource, seen: View) -> bool:
+        """Tell whether, in standby, the next recording is to begin with another input, the default by now."""
+        default = seen.source(seen.default)
+        if self._config.device != "default" or self._follows or default is None or default.name == source.name:
+            return False
+        return source.monitor or not default.monitor
 
     def _lost(self, why: str) -> None:
         self._broken, self._lived_ns = why, now_ns() - self._began_ns
@@ -256,6 +270,8 @@ class Microphone:
 
     def _stop(self) -> None:
         opened, self._open, self.state = self._open, None, "closing"
+        if self._watcher is not None:
+            self._watcher.hold = ""  # the next stream may be at another source
         if opened is not None:
             opened.tap.close()
             self._do(lambda: close_input(opened))

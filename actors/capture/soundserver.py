@@ -22,6 +22,7 @@ from sottovoce.protocol.clocks import now_ns
 _CONNECT_S = 1.5  # 3 ms here; a server that needs more is stopped or starved
 _LOOK_EVERY_S = 1.0
 _AGAIN_S = 0.2
+_BACK_NS = 300_000_000
 
 
 class SoundServerSilent(ActorError):
@@ -165,6 +166,16 @@ class Watcher:
         """Whether there is no server to connect to, rather than one that refused an answer."""
         self.follow = False
         """Whether the stream is to be moved to another default source where the server does not do it by itself."""
+        self.hold = ""
+        """Name of the source to which the stream is to be moved back; "" for none.
+
+        PulseAudio 16 and PipeWire 0.3 let no stream be bound to the default source: one that named it follows the
+        default. Once that is another one, a move back binds it.
+        """
+        self._away_ns = 0
+        """Since when the stream has been elsewhere than at `hold`; 0 while it is there."""
+        self.strayed = ""
+        """Where the stream was when it was last moved back, for people; who has told them sets it to ""."""
         threading.Thread(target=self._run, name="sound-server", daemon=True).start()
 
     def close(self) -> None:
@@ -199,11 +210,28 @@ class Watcher:
             seen = view(pulse)
             if self.follow and default not in {None, seen.default}:
                 seen = self._move(pulse, seen, str(default))
+            seen = self._bring_back(pulse, seen)
             default = seen.default
             self.seen, self.seen_ns = seen, now_ns()
             self._changed()
             if not changed.is_set():
-                pulse.event_listen(timeout=_LOOK_EVERY_S)
+                pulse.event_listen(timeout=_AGAIN_S if self._away_ns else _LOOK_EVERY_S)
+
+    def _bring_back(self, pulse: Any, seen: View) -> View:
+        """Move the stream back to the source that is to be held, and believe for a moment that it is there.
+
+        PipeWire is told to and does it later: the next look showed the other source still.
+        """
+        held = seen.source(self.hold)
+        if seen.stream is None or held is None or seen.recorded is None or seen.recorded == held:
+            self._away_ns = 0
+            return seen
+        self._away_ns = self._away_ns or now_ns()
+        if now_ns() - self._away_ns > _BACK_NS:
+            return seen
+        self.strayed = seen.recorded.description
+        pulse.source_output_move(seen.stream, held.index)
+        return msgspec.structs.replace(seen, recorded=held)
 
     @staticmethod
     def _move(pulse: Any, seen: View, before: str) -> View:

@@ -18,6 +18,7 @@ from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.lossy import rung
 from sottovoce.actors.sources import AudioFile, parse_source
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns, suspended_ns
+from sottovoce.protocol.exceptions import JournalUnavailable
 from sottovoce.protocol.messages import AudioLevel, CaptureEnded, CaptureStarted, Frames, encode
 from sottovoce.protocol.rows import Recording
 from sottovoce.shm import CountersView, RingReader, RingWriter, ShmError, ShmFull
@@ -25,6 +26,7 @@ from sottovoce.shm import CountersView, RingReader, RingWriter, ShmError, ShmFul
 _DOORBELL_HWM = 16
 _HEARD_AFTER_S = 0.25  # until then after a start, a notice finds no subscribers
 _SLEPT_NS = 1_000_000_000
+_STOPPED_S = 1.5  # a turn takes 0.25 s at most; longer, the sound system is taken for silent (`microphone`)
 _LEVEL_EVERY_S = 0.1
 _AHEAD_SAMPLES = 10 * SAMPLE_RATE  # how far a file at pace 0 runs ahead of the slowest stage
 
@@ -44,6 +46,7 @@ class Capture(Actor):
         self.untold = ""
         self.tell_at = time.monotonic() + _HEARD_AFTER_S
         self.asleep_ns = suspended_ns()
+        self.turned_at = time.monotonic()
         self.doorbell: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
         self.doorbell.set(zmq.SNDHWM, _DOORBELL_HWM)
         self.doorbell.set(zmq.LINGER, 0)
@@ -113,6 +116,15 @@ class Capture(Actor):
         slept, self.asleep_ns = suspended_ns() - self.asleep_ns, suspended_ns()
         if slept > _SLEPT_NS and self.feed is not None:
             self.notice("info", "slept", f"the machine slept for {slept / 1e9:.0f} s; the recording goes on")
+        away, self.turned_at = time.monotonic() - self.turned_at, time.monotonic()
+        if away > _STOPPED_S and isinstance(self.feed, MicrophoneFeed):
+            self.notice("warning", "slept", f"the service did not run for {away:.0f} s; the recording goes on")
+
+    def endure(self, error: JournalUnavailable) -> bool:
+        """Wait for the journal, and do not take that for a stop of this process."""
+        goes_on = super().endure(error)
+        self.turned_at = time.monotonic()
+        return goes_on
 
     def sleep_ms(self) -> int:
         """Return the time until the feed's next block."""

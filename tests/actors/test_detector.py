@@ -34,15 +34,33 @@ def segments(detector: Detector, speech: NDArray[np.float32], position: int, flo
     return found + detector.flush()
 
 
+@pytest.mark.parametrize("loud", [1.0, 0.02])
 @pytest.mark.parametrize("max_segment", [24.0, 5.0])
-def test_a_restart_finds_the_same_segments(speech: NDArray[np.float32], max_segment: float) -> None:
-    """Whoever begins where a segment was closed finds all later ones to the sample: keys survive a crash."""
+def test_a_restart_finds_the_same_segments(speech: NDArray[np.float32], max_segment: float, loud: float) -> None:
+    """Whoever begins where a segment was closed finds all later ones to the sample: keys survive a crash.
+
+    Also where what is heard is so quiet that it is raised.
+    """
+    speech = speech * np.float32(loud)
     # Without pauses to end them, segments of 5 s are cut for their length.
     detector = Detector(VadConfig(max_segment=max_segment, endpoint=0.5 if max_segment > 5 else 2.0))
     everything = segments(detector, speech, 0, 0)
     assert len(everything) >= 2
     for number, closed in enumerate(everything[:-1]):
         assert segments(detector, speech, closed.position, closed.end) == everything[number + 1 :]
+
+
+def test_quiet_speech_is_found_as_loud_speech_is(speech: NDArray[np.float32]) -> None:
+    """At a peak of 0.01 the gain finds nearly as much as at one of 0.3; without it, clearly less is found."""
+
+    def found(peak: float, gain: float) -> int:
+        scaled = speech * np.float32(peak / np.abs(speech).max())
+        return sum(segment.end - segment.first for segment in segments(Detector(VadConfig(gain=gain)), scaled, 0, 0))
+
+    loud, raised, plain = found(0.3, 0.0), found(0.01, VadConfig().gain), found(0.01, 0.0)
+    assert abs(found(0.3, VadConfig().gain) - loud) < 0.03 * loud
+    assert plain < 0.95 * loud
+    assert loud - raised < 0.6 * (loud - plain)
 
 
 def test_a_gap_ends_a_segment(speech: NDArray[np.float32]) -> None:

@@ -80,6 +80,22 @@ def test_what_is_only_late() -> None:
     assert pace.lost(now + EACH_NS, 1536, overrun=False) == 0
 
 
+def test_a_burst_of_minutes_is_no_loss() -> None:
+    """After a pause that is longer than what can be held back, a sound server that lost nothing catches up with it."""
+    pace, now = Pace(16_000), 1_000_000_000
+    for n in range(100):
+        assert pace.lost(now + n * EACH_NS, 512, overrun=False) == 0
+    now += 99 * EACH_NS
+    away = 2000
+    told = [pace.lost(now + away * EACH_NS + n * 300_000, 512, overrun=False) for n in range(away)]
+    assert set(told) == {None, 0}
+    now += away * EACH_NS
+    assert {pace.lost(now + n * EACH_NS, 512, overrun=False) for n in range(1, 100)} <= {None, 0}
+    assert pace.lost(now + 100 * EACH_NS + 300_000_000, 512, overrun=False) is None
+    lost = pace.lost(now + 101 * EACH_NS + 300_000_000, 512, overrun=False)
+    assert lost == pytest.approx(0.3 * SAMPLE_RATE, abs=600)
+
+
 def test_a_slow_sound_card_loses_nothing() -> None:
     """A card whose clock is off by 100 in a million is an hour later no overrun's worth behind."""
     pace, now = Pace(16_000), 1_000_000_000

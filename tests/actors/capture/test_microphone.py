@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes.util
 import select
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -140,9 +141,16 @@ def told(paths: Paths) -> Iterator[Told]:
 class Recorded:
     """A capture stage that records the microphone."""
 
-    def __init__(self, stages: Stages, journal: Journal, server: SoundServer, told: Told) -> None:
+    def __init__(
+        self,
+        stages: Stages,
+        journal: Journal,
+        server: SoundServer,
+        told: Told,
+        process: subprocess.Popen[str] | None = None,
+    ) -> None:
         self.stages, self.journal, self.told = stages, journal, told
-        self.process = stages.start("capture", server.environ)
+        self.process = process or stages.start("capture", server.environ)
         self.generation = journal.begin_recording(dump_source(Microphone()))
         self.wait_for_more()
 
@@ -226,12 +234,39 @@ def test_the_default_is_not_followed_where_that_is_not_wanted(
     plugged.default("head")
     recorded.wait_for_more(1.0)
     assert "Source: " + source_index(plugged, "desk") in plugged.pactl("list", "source-outputs")
+    assert recorded.counted("gaps") == recorded.counted("reopened") == 0
     plugged.unplug("desk")
     recorded.wait_for_word("The-desk is gone")
     plugged.plug("desk")
     assert recorded.back_after_s() < 2.0
     recorded.wait_for_more()
     assert "Source: " + source_index(plugged, "desk") in plugged.pactl("list", "source-outputs")
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_the_default_changes_in_warm_standby(
+    stages: Stages, paths: Paths, journal: Journal, plugged: SoundServer, told: Told, *, follow: bool
+) -> None:
+    """The input that is kept open is the default one by now; with follow_default = false only while nobody records."""
+    paths.config.write_text(f'[capture]\nring_seconds = 30\nstandby = "warm"\nfollow_default = {str(follow).lower()}\n')
+
+    def opened(name: str) -> bool:
+        return "Source: " + source_index(plugged, name) in plugged.pactl("list", "source-outputs")
+
+    process = stages.start("capture", plugged.environ)
+    stages.wait_until(lambda: opened("desk"), process)
+    plugged.default("head")
+    stages.wait_until(lambda: opened("head"), process)
+    recorded = Recorded(stages, journal, plugged, told, process)
+    stages.wait_until(lambda: opened("head"), process)  # PipeWire moves a stream in more than one step
+    plugged.default("desk")
+    if follow:
+        recorded.wait_for_word("the input is The-desk now; it was The-head")
+    recorded.wait_for_more(1.0)
+    stages.wait_until(lambda: opened("desk" if follow else "head"), process)
+    journal.stop_recording(recorded.generation)
+    stages.wait_until(lambda: opened("desk"), process)
+    assert recorded.counted("gaps") == recorded.counted("reopened") == 0
 
 
 def source_index(server: SoundServer, name: str) -> str:

@@ -1,0 +1,248 @@
+"""A service that is stopped as a whole, sound server and all, and goes on, as after a suspend or in a freezer.
+
+No machine can be suspended here, but what it does to processes can be had: all of them are stopped by their ids and
+continued. To them time then seems to have passed (CLOCK_MONOTONIC), as with a freezer. With a suspend it does not, and
+CLOCK_BOOTTIME moves; a `sitecustomize` shows that clock with what a file says added.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from soundserver import PipeWire, SoundServer, sound_server
+from stages import wait_idle, wait_until
+
+from sottovoce.actors.supervisor import Supervisor
+from sottovoce.ops.private import PrivateService, private_service
+from sottovoce.protocol.bus import Subscriber
+from sottovoce.protocol.clocks import SAMPLE_RATE
+from sottovoce.protocol.control import request
+from sottovoce.protocol.journal import Journal
+from sottovoce.protocol.messages import Notice
+from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.rows import UtteranceRow
+from sottovoce.shm import CountersView, RingReader
+
+SAID = ["ever", "tried", "ever", "failed", "no", "matter", "try", "again", "fail", "again", "fail", "better"]
+MIDDLE_S = 4.0
+"""After "No matter", of ten seconds."""
+STOPPED_S = 6.0
+"""More than the warden allows any stage, and more of a backlog than capture holds back."""
+HOUR = 3600
+SITE = """
+import time
+from pathlib import Path
+
+_slept, _true = Path(__file__).with_name("slept"), time.clock_gettime_ns
+
+def clock_gettime_ns(clock):
+    now = _true(clock)
+    return now + int(_slept.read_text()) * 10**9 if clock == time.CLOCK_BOOTTIME and _slept.exists() else now
+
+time.clock_gettime_ns = clock_gettime_ns
+"""
+
+
+def go_on(*pids: int) -> None:
+    """Let processes go on that were stopped."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # replaced, which the test will find
+            os.kill(pid, signal.SIGCONT)
+
+
+def counted(paths: Paths, name: str, stage: str) -> int:
+    """Return a counter of a stage."""
+    with CountersView.attach(paths.counters(stage)) as view:
+        return view.counters()[name]
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, without case and punctuation."""
+    return re.findall(r"[\w']+", text.lower())
+
+
+@dataclass
+class Suspended:
+    """A service with a microphone, all of which can be stopped at once."""
+
+    service: PrivateService
+    server: SoundServer
+    subscriber: Subscriber
+    notices: list[Notice] = field(default_factory=list)
+
+    @property
+    def paths(self) -> Paths:
+        """The service's."""
+        return self.service.paths
+
+    def pids(self) -> dict[str, int]:
+        """Return the processes of the stages."""
+        return {name: info["pid"] for name, info in Supervisor(self.paths.supervisor_socket).processes().items()}
+
+    def counted(self, name: str, stage: str = "capture") -> int:
+        """Return a counter."""
+        return counted(self.paths, name, stage)
+
+    def hear(self, seconds: float, within: float = 20.0) -> None:
+        """Return once so much more has been heard."""
+        position = self.counted("position")
+        wait_until(lambda: self.counted("position") > position + seconds * SAMPLE_RATE, within)
+
+    def told(self, text: str) -> bool:
+        """Tell whether a notice with these words has come."""
+        self.notices += [event.body for event in self.subscriber.drain() if isinstance(event.body, Notice)]
+        return any(text in notice.text for notice in self.notices)
+
+    def stop(self, *more: int) -> list[int]:
+        """Stop every process, supervisord first, and return them in that order."""
+        assert self.service.process is not None
+        pids = [self.service.process.pid, *self.pids().values(), *(p.pid for p in self.server.processes), *more]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        return pids
+
+    def rows(self) -> list[UtteranceRow]:
+        """Return all utterances."""
+        journal = Journal(self.paths.journal(keep="30d"))
+        try:
+            return journal.utterances()
+        finally:
+            journal.close()
+
+    def gaps(self) -> list[int]:
+        """Return the jumps of the sample index within the ring, in samples."""
+        with RingReader.attach(self.paths.ring) as reader:
+            frames = list(iter(reader.read, None))
+        jumps = [two.sample_index - one.end for one, two in pairwise(frames)]
+        assert min(jumps) >= 0
+        return [jump for jump in jumps if jump]
+
+    def dictate(self, wav: Path, during: Callable[[int], None]) -> list[str]:
+        """Dictate a recording, have something happen in its midst (told who plays it), and return what was typed."""
+        frames = self.counted("frames")
+        request(self.paths.control, "start")
+        wait_until(lambda: self.counted("frames") > frames)
+        player = self.server.playing(wav)
+        try:
+            self.hear(MIDDLE_S)
+            during(player.pid)
+            player.wait(40)
+        finally:
+            player.kill()
+            player.wait()
+        self.hear(1.0)
+        request(self.paths.control, "stop")
+        wait_idle(self.paths)
+        return words(self.service.text())
+
+
+@contextlib.contextmanager
+def suspended(kind: type[SoundServer], config: str = "") -> Iterator[Suspended]:
+    """Run a service at a sound server with a microphone of its own."""
+    with sound_server("desk", kind=kind) as server, pytest.MonkeyPatch.context() as patch:
+        for name in ("PULSE_SERVER", "ALSA_CONFIG_PATH", "PULSE_LATENCY_MSEC"):
+            patch.setenv(name, server.environ[name])
+        with private_service(config=config) as service:
+            subscriber = Subscriber(service.paths, ("notice",))
+            try:
+                yield Suspended(service, server, subscriber)
+            finally:
+                subscriber.close()
+
+
+@pytest.mark.parametrize("kind", [SoundServer, PipeWire])
+@pytest.mark.parametrize("standby", ["closed", "warm"])
+def test_all_are_stopped_for_seconds(beckett: Path, kind: type[SoundServer], standby: str) -> None:
+    """In mid-recording: nobody is replaced, the index keeps up with the clock, the person is told, and all is typed."""
+    with suspended(kind, f'[capture]\nstandby = "{standby}"\n') as running:
+        before, replaced = running.pids(), running.counted("kills", "warden")
+
+        def stop(player: int) -> None:
+            position, began = running.counted("position"), time.monotonic()
+            pids = running.stop(player)
+            time.sleep(STOPPED_S)  # what is tested is the passing of time
+            go_on(*pids)
+            heard = time.monotonic() + 2.0
+            wait_until(lambda: running.counted("position") > position, 2.0)
+            running.hear(0.3, within=heard - time.monotonic())
+            running.hear(1.0)  # a server that has lost nothing has caught up by now
+            index_s = (running.counted("position") - position) / SAMPLE_RATE
+            assert index_s == pytest.approx(time.monotonic() - began, abs=0.5)
+            assert running.told("the service did not run for 6 s; the recording goes on")
+
+        typed = running.dictate(beckett, stop)
+        assert running.pids() == before
+        assert running.counted("kills", "warden") == replaced
+        running.told("")
+        assert [notice.text for notice in running.notices if notice.code == "stalled"] == []
+        # What the sound server lost meanwhile is a gap, and told; what it kept is in the ring.
+        gaps = running.gaps()
+        assert len(gaps) == running.counted("gaps")
+        assert sum(gaps) * 1000 // SAMPLE_RATE == pytest.approx(running.counted("lost_ms"), abs=1)
+        assert running.told("s of audio were not captured") == bool(gaps)
+        assert typed[:4] == SAID[:4]
+        assert typed[-2:] == SAID[-2:]
+        assert len(typed) <= len(SAID) + 1  # a word that the gap halves may be heard as two
+
+
+def test_the_warden_goes_on_before_the_others(service: PrivateService) -> None:
+    """Whoever was stopped with all the others and is the first to go on does not take them for hung."""
+    processes = {name: info["pid"] for name, info in Supervisor(service.paths.supervisor_socket).processes().items()}
+    turns = CountersView.attach(service.paths.counters("warden"))
+    try:
+        for pid in processes.values():
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(STOPPED_S)  # what is tested is the passing of time
+        began = turns.counters()["turns"]
+        os.kill(processes["warden"], signal.SIGCONT)
+        wait_until(lambda: turns.counters()["turns"] >= began + 3)  # two are enough for it to kill
+        assert turns.counters()["kills"] == 0
+    finally:
+        turns.close()
+        go_on(*processes.values())
+    turned = counted(service.paths, "turns", "warden")
+    wait_until(lambda: counted(service.paths, "turns", "warden") >= turned + 8)
+    assert counted(service.paths, "kills", "warden") == 0, (service.paths.logs / "warden.jsonl").read_text()
+    found = Supervisor(service.paths.supervisor_socket).processes()
+    assert {name: info["pid"] for name, info in found.items()} == processes
+
+
+def test_the_machine_sleeps_for_an_hour(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In mid-recording: it is told, the index jumps by that hour, nobody is replaced, and what is said next is typed.
+
+    What was said before and had not been typed is offered, not typed an hour later.
+    """
+    (tmp_path / "sitecustomize.py").write_text(SITE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with suspended(SoundServer) as running:
+        before = running.pids()
+
+        def sleep(player: int) -> None:
+            position = running.counted("position")
+            pids = running.stop(player)
+            partly = tmp_path / "slept.partly"
+            partly.write_text(str(HOUR))
+            partly.replace(tmp_path / "slept")
+            go_on(*pids)
+            wait_until(lambda: running.counted("position") > position + HOUR * SAMPLE_RATE, 2.0)
+            running.hear(0.3, within=2.0)
+
+        typed = running.dictate(beckett, sleep)
+        assert running.told(f"the machine slept for {HOUR} s; the recording goes on")
+        assert running.pids() == before
+        assert [notice.text for notice in running.notices if notice.code == "stalled"] == []
+        (gap,) = running.gaps()
+        assert gap == pytest.approx(HOUR * SAMPLE_RATE, abs=SAMPLE_RATE)
+        assert typed[-2:] == SAID[-2:]
+        # All that was said is somewhere: typed, or late.
+        assert {row.state for row in running.rows()} <= {"typed", "late"}
+        assert words(" ".join(row.text or "" for row in running.rows()))[:4] == SAID[:4]
