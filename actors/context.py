@@ -45,6 +45,8 @@ GAP_S = 1.2
 _TOLERANCE = 3  # one word in so many of the known text may come out differently
 _LEAD_S = (2.5, 4.0)
 """So much is heard of a segment that is not heard whole."""
+_HASTY_S = 3.0
+"""Longest joint decode behind a stop, when somebody waits for it."""
 _AHEAD_S = 3.0
 """So much of what follows a cut is heard to tell how the text before it ends."""
 _HEARD_AHEAD_S = 0.5  # less has no word in it that would tell
@@ -109,7 +111,7 @@ class ContextDecoder:
         """Drop the context: what comes next does not follow what was said before."""
         self._heard.clear()
 
-    def decode(self, samples: Samples, first: int, end: int, *, floor: int = 0) -> Decoded:
+    def decode(self, samples: Samples, first: int, end: int, *, floor: int = 0, hasty: bool = False) -> Decoded:
         """Decode [first, end) with as much context as there is; the result's text is the segment's own.
 
         Args:
@@ -117,12 +119,14 @@ class ContextDecoder:
             first: the segment's first sample.
             end: the sample after its last.
             floor: no context from before this sample.
+            hasty: somebody has let go of a key and waits: no more context than can be heard in no time.
 
         Raises:
             whatever `samples` raises for the segment itself.
         """
-        context = self._context(first, end, floor)
-        begins = context[0].first if context else self._lead(samples, first, end, floor)
+        limit = min(self._limit, round(_HASTY_S * SAMPLE_RATE)) if hasty else self._limit
+        context = self._context(first, end, floor, limit)
+        begins = context[0].first if context else self._lead(samples, first, end, floor, hasty=hasty)
         spent = 0.0
         if begins is not None:
             joint = self._engine.decode(samples(begins, end))
@@ -173,9 +177,9 @@ class ContextDecoder:
         last = self._heard[-1] if self._heard else None
         return last is not None and last.withheld and last.first >= floor and first - last.end > GAP_S * SAMPLE_RATE
 
-    def _lead(self, samples: Samples, first: int, end: int, floor: int) -> int | None:
+    def _lead(self, samples: Samples, first: int, end: int, floor: int, *, hasty: bool) -> int | None:
         """Return from where to hear the end of the segment before, None where it does not belong to this one."""
-        if not self._heard:
+        if not self._heard or (hasty and not self._heard[-1].cut):  # behind a cut, half a word may be all there is
             return None
         last = self._heard[-1]
         limit = max(self._limit, round(_LONGEST_S * SAMPLE_RATE)) if last.cut and self._limit else self._limit
@@ -184,12 +188,12 @@ class ContextDecoder:
             return None
         return _quietest(samples, last.end, last.first)
 
-    def _context(self, first: int, end: int, floor: int) -> list[Heard]:
+    def _context(self, first: int, end: int, floor: int, limit: int) -> list[Heard]:
         context: list[Heard] = []
         start = first
         for heard in reversed(self._heard):
             gap = start - heard.end
-            if not 0 <= gap <= GAP_S * SAMPLE_RATE or end - heard.first > self._limit or heard.first < floor:
+            if not 0 <= gap <= GAP_S * SAMPLE_RATE or end - heard.first > limit or heard.first < floor:
                 break
             context.insert(0, heard)
             start = heard.first

@@ -103,11 +103,12 @@ class FinalRecogniser(Recogniser):
             self.notice("warning", "fallback", self.fallback.take(f"which cannot be used ({error})"))
 
     def recognise(self, reader: RingReader, first: int, end: int) -> Result:
-        """Decode with the context of what was said just before in the same recording."""
+        """Decode with the context of what was said just before in the same recording; less of it behind a stop."""
         if reader.stream != self.stream:
             self.context.forget()
-        floor = self.journal.recording_start(reader.stream, first)
-        return self.context.decode(reader.samples, first, end, floor=floor)
+        floor, over = self.journal.recording_range(reader.stream, first)
+        hasty = over is not None and over - end < GAP_S * SAMPLE_RATE
+        return self.context.decode(reader.samples, first, end, floor=floor, hasty=hasty)
 
     def _remember(self, row: UtteranceRow, text: str, *, withheld: bool = False) -> None:
         if row.stream != self.stream:

@@ -122,12 +122,16 @@ class Journal(Database):
         return None if row is None else Recording(**row)
 
     @enduring
-    def recording_start(self, stream: int, sample: int) -> int:
-        """Return the first sample of the recording that `sample` is in; what was said before that is another matter."""
+    def recording_range(self, stream: int, sample: int) -> tuple[int, int | None]:
+        """Return the first sample of the recording that `sample` is in, and the one after its last, if it is over.
+
+        What was said before and after is another matter. Where there is no such recording, it begins at 0.
+        """
         row = self._db.execute(
-            "SELECT max(first) FROM recording WHERE stream = ? AND first <= ?", (stream, sample)
+            "SELECT first, end FROM recording WHERE stream = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+            (stream, sample),
         ).fetchone()
-        return int(row[0] or 0)
+        return (0, None) if row is None else (row["first"], row["end"])
 
     @enduring
     def undrained(self) -> Recording | None:

@@ -158,7 +158,7 @@ def test_context_has_its_limits(engine: OfflineEngine) -> None:
     ):
         decoder = ContextDecoder(engine, limit_s=limit)
         decoder.remember(*before, "And so my fellow Americans.")
-        assert decoder._context(*piece, floor) == []
+        assert decoder._context(*piece, floor, limit * SAMPLE_RATE) == []
 
 
 @pytest.fixture(scope="module")
@@ -205,8 +205,8 @@ def test_of_a_long_segment_its_end_is_context(engine: OfflineEngine, sentence: N
     pieces = np.concatenate([sentence[:first], np.zeros(SAMPLE_RATE // 2, np.float32), sentence[first:]])
     samples = lambda first, end: pieces[first:end]  # noqa: E731
     decoder.remember(0, first, decoder.decode(samples, 0, first).text)
-    assert decoder._context(first + 8000, end + 8000, 0) == []
-    assert decoder._lead(samples, first + 8000, end + 8000, 0) is not None
+    assert decoder._context(first + 8000, end + 8000, 0, 7 * SAMPLE_RATE) == []
+    assert decoder._lead(samples, first + 8000, end + 8000, 0, hasty=False) is not None
     text = decoder.decode(samples, first + 8000, end + 8000).text
     assert "most" not in text.lower()
     assert text[0].islower()
@@ -253,3 +253,24 @@ def test_a_withheld_full_stop_is_written_late(
     assert text.lower().strip(". ") == "try again"
     floored = decoder.decode(samples, length + len(gap), len(recording), floor=1)
     assert floored.text[0] == "T"
+
+
+def test_behind_a_stop_less_is_heard(engine: OfflineEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who let go of a key waits: with what came before, 3 s are decoded at most, unless that was cut."""
+    heard: list[int] = []
+    decode = engine.decode
+    monkeypatch.setattr(engine, "decode", lambda samples: heard.append(len(samples)) or decode(samples))
+    silence = np.zeros(20 * SAMPLE_RATE, np.float32)
+
+    def longest(first: int, end: int, *, hasty: bool, cut: bool = False) -> float:
+        decoder = ContextDecoder(engine)
+        decoder.remember(0, first, "Try again.", cut=cut)
+        heard.clear()
+        decoder.decode(lambda start, stop: silence[start:stop], first, end, hasty=hasty)
+        return max(heard) / SAMPLE_RATE
+
+    two, three, six = (seconds * SAMPLE_RATE for seconds in (2, 3, 6))
+    assert longest(three, six, hasty=False) == 6
+    assert longest(three, six, hasty=True) == 3
+    assert longest(two, three, hasty=True) == 3
+    assert longest(three, six, hasty=True, cut=True) > 5

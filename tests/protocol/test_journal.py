@@ -445,15 +445,20 @@ def test_recording_of_another_boot(journal: Open, other_boot: Callable[[], None]
     assert one.close_recording(generation)
 
 
-def test_recording_start(journal: Open) -> None:
+def test_recording_range(journal: Open) -> None:
     """The recording that a sample is in begins at the last start before it in that stream; an unknown stream's at 0."""
     one = journal()
     for first in (0, 16_000, 32_000):
         one.capture_began(one.begin_recording("{}"), stream=7, first=first)
-    assert [one.recording_start(7, sample) for sample in (0, 15_999, 16_000, 31_999, 99_999)] == [
+    assert [one.recording_range(7, sample)[0] for sample in (0, 15_999, 16_000, 31_999, 99_999)] == [
         0, 0, 16_000, 16_000, 32_000,
     ]  # fmt: skip
-    assert one.recording_start(8, 20_000) == 0
+    assert one.recording_range(8, 20_000) == (0, None)
+    last = one.recording()
+    assert last is not None
+    assert one.recording_range(7, 40_000) == (32_000, None)
+    one.capture_ended(last.generation, end=48_000, reason="stopped")
+    assert one.recording_range(7, 40_000) == (32_000, 48_000)
 
 
 def test_forgotten_recordings(journal: Open) -> None:

@@ -349,7 +349,7 @@ def test_an_utterance_that_kills_the_recogniser_is_given_up(
         rows = watcher.rows()
         assert len(rows) > 2
         origin = Journal(service.paths.journal(keep="30d"))
-        start = origin.recording_start(rows[1].stream, rows[1].first)
+        start = origin.recording_range(rows[1].stream, rows[1].first)[0]
         origin.close()
         samples[(rows[1].first + rows[1].speech_end) // 2 - start] = -32768
         soundfile.write(poisonous, samples, SAMPLE_RATE)
