@@ -29,7 +29,7 @@ from functools import partial
 
 import zmq
 
-from sottovoce.actors.base import STATES, TICK_MS, Actor, run
+from sottovoce.actors.base import IDLE_TICK_MS, STATES, Actor, run
 from sottovoce.actors.exceptions import EXIT_OK, EXIT_UNMENDABLE, ActorError
 from sottovoce.actors.fallback import STAGE as FINAL
 from sottovoce.actors.fallback import Fallback
@@ -127,13 +127,13 @@ class Warden(Actor):
             self._ask()
 
     def _tick(self) -> None:
-        """Let the time that counts for stages go on, by two ticks in one turn at most.
+        """Let the time that counts for stages go on, by its own longest sleep in one turn at most.
 
         So whoever was stopped together with the warden is not taken for hung: where all were stopped for 6 s and the
         warden went on half a second before the others, it killed up to five of them.
         """
         elapsed, self.ticked_at = time.monotonic() - self.ticked_at, time.monotonic()
-        self.watched_s += min(elapsed, 2 * TICK_MS / 1000)
+        self.watched_s += min(elapsed, IDLE_TICK_MS / 1000)
 
     def _attach(self, stage: str, watched: Watched) -> None:
         """Follow the process that has the stage's name now."""

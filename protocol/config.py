@@ -140,7 +140,7 @@ class HistoryConfig(_Section, frozen=True):
 class WardenConfig(_Section, frozen=True):
     """`[warden]`: when a stage counts as hung or hopeless."""
 
-    stalled_after: Annotated[float, msgspec.Meta(ge=0.5, le=600.0)] = 2.5
+    stalled_after: Annotated[float, msgspec.Meta(ge=1.0, le=600.0)] = 2.5
     """A stage that turns its loop no more for this long is killed and replaced."""
     loading_limit: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 120.0
     """The same while it loads a model."""

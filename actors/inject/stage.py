@@ -47,7 +47,9 @@ class Inject(Actor):
 
     def sleep_ms(self) -> int:
         """Return the time until the next attempt."""
-        return min(TICK_MS, max(1, round((self.retry_at - time.monotonic()) * 1000))) if self.retry_at else TICK_MS
+        if not self.retry_at:
+            return super().sleep_ms()
+        return min(TICK_MS, max(1, round((self.retry_at - time.monotonic()) * 1000)))
 
     def work(self) -> None:
         """Type what is ready, up to the first utterance that is not."""
