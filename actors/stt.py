@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import msgspec
 
-from sottovoce.actors.agreement import stable_prefix
+from sottovoce.actors.agreement import stable_prefix, steady
 from sottovoce.actors.base import TICK_MS, run
 from sottovoce.actors.context import GAP_S, ContextDecoder, Decoded, unstopped
 from sottovoce.actors.endpoint import ending, profile, unmarked
@@ -335,7 +335,8 @@ class DraftRecogniser(Recogniser):
         if shown:
             self.publish(
                 Draft(
-                    stream=stream, first=first, end=end, text=text, stable=stable_prefix(self.text, text),
+                    stream=stream, first=first, end=end, text=steady(self.text, text),
+                    stable=stable_prefix(self.text, text),
                     window_id=window_id,
                 )
             )  # fmt: skip
