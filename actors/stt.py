@@ -38,7 +38,7 @@ from sottovoce.protocol.messages import (
 from sottovoce.protocol.rows import UtteranceRow
 from sottovoce.shm import FRAME_SAMPLES, RingCorrupt, RingLapped, RingRange, RingReader
 
-_FIRST_REST_S = 0.06
+_FIRST_REST_S = 0.03
 """Until there is a first word to show, every tenth of a second counts, and a decode is short: 20 ms. The first decode
 follows the onset at once. Waiting for 0.3 s of audio, and 0.1 s between two attempts, brought the first right word of
 22 sentences a tenth of a second later, and no fewer wrong ones."""
@@ -342,7 +342,7 @@ class DraftRecogniser(Recogniser):
             )  # fmt: skip
             self.text = text
         cost = time.monotonic() - began
-        rest = max(interval, (1 + _DRAFT_SHARE) * cost) if self.text else max(_FIRST_REST_S, 2 * cost)
+        rest = max(interval, (1 + _DRAFT_SHARE) * cost) if self.text else _FIRST_REST_S + cost
         self.next_at = began + rest
 
 
