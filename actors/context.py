@@ -45,7 +45,7 @@ GAP_S = 1.2
 _TOLERANCE = 3  # one word in so many of the known text may come out differently
 _LEAD_S = (2.5, 4.0)
 """So much is heard of a segment that is not heard whole."""
-_HASTY_S = 3.0
+_HASTY_S = 5.0
 """Longest joint decode behind a stop, when somebody waits for it."""
 _AHEAD_S = 3.0
 """So much of what follows a cut is heard to tell how the text before it ends."""

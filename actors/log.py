@@ -51,7 +51,7 @@ class LogFile:
         self._path = path
         self._lines: list[bytes] = []
         self._lost = 0
-        self._last: tuple[dict[str, Any], int] | None = None
+        self._last: tuple[dict[str, Any], int, dict[str, Any]] | None = None  # without its time; repeats; the latest
         self._fd = self._open()
 
     def _open(self) -> int:
@@ -61,17 +61,17 @@ class LogFile:
         """Queue one event; one that says the same as the last is folded into a count."""
         plain = {key: value for key, value in event.items() if key not in ("timestamp", "boot_s")}
         if self._last is not None and self._last[0] == plain:
-            self._last = (plain, self._last[1] + 1)
+            self._last = (plain, self._last[1] + 1, event)
             return
         self._fold()
-        self._last = (plain, 0)
+        self._last = (plain, 0, event)
         self._lines.append(orjson.dumps(event, default=str))
 
     def _fold(self) -> None:
         if self._last is not None and self._last[1]:
-            event, times = self._last
-            self._lines.append(orjson.dumps({**event, "repeated": times}, default=str))
-            self._last = (event, 0)
+            plain, times, latest = self._last
+            self._lines.append(orjson.dumps({**latest, "repeated": times}, default=str))
+            self._last = (plain, 0, latest)
 
     def flush(self) -> None:
         """Write what is queued, in one call; what the disk does not take waits for the next one."""

@@ -25,6 +25,8 @@ from typing import Any, Final, Literal
 import msgspec
 import soundfile
 
+from sottovoce.actors.audiofile import blocks
+from sottovoce.actors.detector import Detector
 from sottovoce.models import Store
 from sottovoce.ops import peers, ptt_latency
 from sottovoce.ops.compose import Composition, compose, read_manifest
@@ -32,18 +34,18 @@ from sottovoce.ops.exceptions import OpsError
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import private_service
 from sottovoce.ops.ptt_latency import sample
-from sottovoce.ops.score import Event, score
+from sottovoce.ops.score import Event, percentile, score
 from sottovoce.ops.service import models_of
 from sottovoce.ops.settings import as_toml
 from sottovoce.ops.usage import Meter, Usage
 from sottovoce.protocol.clocks import SAMPLE_RATE
-from sottovoce.protocol.config import Config
+from sottovoce.protocol.config import Config, VadConfig
 from sottovoce.protocol.exceptions import ConfigError
 from sottovoce.protocol.messages import CaptureStarted, Draft, Typed
 from sottovoce.protocol.messages import Event as BusEvent
 from sottovoce.protocol.messages import Final as FinalText
 from sottovoce.protocol.paths import Paths
-from sottovoce.shm import CountersView, RingReader
+from sottovoce.shm import FRAME_SAMPLES, CountersView, RingReader
 
 GAPS_S: Final = (1.6, 0.8)
 """Between two sentences of a fluent speaker who stops to think, and of one who does not."""
@@ -119,7 +121,7 @@ def run(
         )  # fmt: skip
     if alone:
         tell(f"sottovoce alone: {IDLE_S:g} s of silence, {RELEASES} releases of a key")
-        report["alone"] = _alone(toml)
+        report["alone"] = _alone(toml, config)
     return report
 
 
@@ -180,7 +182,7 @@ def _measure(
     return {"systems": systems, "ratios": compared}
 
 
-def _alone(toml: str) -> dict[str, Any]:
+def _alone(toml: str, config: Config) -> dict[str, Any]:
     """Return what our service takes while it waits, what a frame costs its VAD, and how long a released key takes."""
     audio = sample()
     with private_service(config=toml) as service:
@@ -195,8 +197,20 @@ def _alone(toml: str) -> dict[str, Any]:
     return {
         "idle_cores": round(idle.cpu_s / idle.wall_s, 4), "others_cores": idle.others_cores,
         "vad_frame_us": {"mean": round(frames.mean, 1), "p50": frames.quantile(0.5), "p99": frames.quantile(0.99)},
+        "vad_warm_us": _warm(audio, config.vad),
         "ptt": {name: value for name, value in released.items() if name not in ("audio", "each")},
     }  # fmt: skip
+
+
+def _warm(audio: Path, config: VadConfig) -> dict[str, float]:
+    """Return what a frame costs the detector when frames follow one another, as they do while it catches up."""
+    detector, took, at = Detector(config), list[float](), 0
+    for block in blocks(audio, frames=FRAME_SAMPLES):
+        began = time.perf_counter_ns()
+        detector.push(at, block)
+        took.append((time.perf_counter_ns() - began) / 1000)
+        at += len(block)
+    return {name: float(percentile(took, which) or 0.0) for name, which in (("p50", 50), ("p99", 99))}
 
 
 def _ours(wav: Path, toml: str) -> tuple[list[Event], Usage]:
@@ -286,7 +300,8 @@ def render(report: Mapping[str, Any]) -> str:
         text += [
             "",
             f"sottovoce alone: idle {alone['idle_cores']:.2%} of a core; "
-            f"a frame of the VAD {frame['mean']:g} us (mean), p99 {frame['p99']:g} us",
+            f"a frame of the VAD {frame['mean']:g} us (mean), p99 {frame['p99']:g} us, "
+            f"one after the other {alone['vad_warm_us']['p50']:g} us (median), p99 {alone['vad_warm_us']['p99']:g} us",
             ptt_latency.render(alone["ptt"]),
         ]
     return "\n".join(text)

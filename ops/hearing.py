@@ -180,8 +180,8 @@ def beginnings(clipped: Histogram, config: CaptureConfig) -> Finding:
     if not clipped.max:
         return ok(name, f"of {of} not a moment was missed", **figures)
     told = (
-        f"from the wish for a recording to its first sample about {median:.0f} ms of speech were missed (median of "
-        f"{of}; {worst:.0f} ms at worst)"
+        f"from the wish for a recording to its first sample about {figures['median_ms']:.0f} ms of speech were missed "
+        f"(median of {of}; {worst:.0f} ms at worst)"
     )
     if worst < _SYLLABLE_MS:
         return ok(name, f"{told}, less than a syllable", **figures)

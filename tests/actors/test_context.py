@@ -256,7 +256,7 @@ def test_a_withheld_full_stop_is_written_late(
 
 
 def test_behind_a_stop_less_is_heard(engine: OfflineEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody who let go of a key waits: with what came before, 3 s are decoded at most, unless that was cut."""
+    """Somebody who let go of a key waits: with what came before, 5 s are decoded at most, unless that was cut."""
     heard: list[int] = []
     decode = engine.decode
     monkeypatch.setattr(engine, "decode", lambda samples: heard.append(len(samples)) or decode(samples))
@@ -269,8 +269,8 @@ def test_behind_a_stop_less_is_heard(engine: OfflineEngine, monkeypatch: pytest.
         decoder.decode(lambda start, stop: silence[start:stop], first, end, hasty=hasty)
         return max(heard) / SAMPLE_RATE
 
-    two, three, six = (seconds * SAMPLE_RATE for seconds in (2, 3, 6))
-    assert longest(three, six, hasty=False) == 6
-    assert longest(three, six, hasty=True) == 3
-    assert longest(two, three, hasty=True) == 3
-    assert longest(three, six, hasty=True, cut=True) > 5
+    four, five, eight = (seconds * SAMPLE_RATE for seconds in (4, 5, 8))
+    assert longest(five, eight, hasty=False) == 8
+    assert longest(five, eight, hasty=True) == 3
+    assert longest(four, five, hasty=True) == 5
+    assert longest(five, eight, hasty=True, cut=True) > 5

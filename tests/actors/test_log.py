@@ -76,6 +76,8 @@ def test_repeats_are_folded_into_a_count(file: log.LogFile, path: Path) -> None:
     logger.warning("nobody there", port=2)
     file.flush()
     assert [(event["port"], event.get("repeated")) for event in events(path)] == [(1, None), (1, 999), (2, None)]
+    times = [event["boot_s"] for event in events(path)]  # the count bears the time of the latest
+    assert times == sorted(times)
 
 
 def test_repeats_are_counted_across_flushes(file: log.LogFile, path: Path) -> None:

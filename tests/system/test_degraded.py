@@ -160,7 +160,7 @@ def broken(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     store, cache = Store(), tmp_path / "cache"
     models = cache / "sottovoce" / "models"
     models.mkdir(parents=True)
-    for name in ("silero-v6", "moonshine-tiny-en"):
+    for name in ("silero-v6", "smart-turn-v3", "moonshine-tiny-en"):
         (models / name).symlink_to(store.path(name))
     entries = []
     for name, constructor in (("deadly", "from_nemo_ctc"), ("refused", "from_nothing"), ("absent", "from_nemo_ctc")):
