@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from sottovoce.actors.audiofile import decode_file
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import private_service
+from sottovoce.ops.rehearsal import Rehearsal
 from sottovoce.protocol.clocks import SAMPLE_RATE
+from sottovoce.protocol.config import Config
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import Final, Reading
 from sottovoce.protocol.rows import UtteranceRow
@@ -89,4 +92,5 @@ def reader(speech: Path, tmp_path: Path) -> Path:
 def test_a_voice_that_is_held_up_is_waited_for(reader: Path) -> None:
     """The words may be the last, and the voice says that they are not: one utterance; two without its judge."""
     assert len(dictate(reader)[0]) == 1
-    assert len(dictate(reader, '[vad]\nturn = ""\n')[0]) == 2
+    deaf = replace(Config(), vad=replace(Config().vad, turn=""))
+    assert len(Rehearsal(deaf).run(decode_file(reader), deaf)) == 2

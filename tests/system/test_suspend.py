@@ -159,8 +159,7 @@ def suspended(kind: type[SoundServer], config: str = "") -> Iterator[Suspended]:
                 subscriber.close()
 
 
-@pytest.mark.parametrize("kind", [SoundServer, PipeWire])
-@pytest.mark.parametrize("standby", ["closed", "warm"])
+@pytest.mark.parametrize(("standby", "kind"), [("warm", SoundServer), ("closed", PipeWire)])
 def test_all_are_stopped_for_seconds(beckett: Path, kind: type[SoundServer], standby: str) -> None:
     """In mid-recording: nobody is replaced, the index keeps up with the clock, the person is told, and all is typed."""
     with suspended(kind, f'[capture]\nstandby = "{standby}"\n') as running:
