@@ -33,7 +33,7 @@ SURE = 0.8
 UNSURE = 0.3
 """Of 17 clips in 7 languages, 12 end with a voice that is judged finished with at least the one, 4 with at most the
 other; of 12 pauses of 0.25 s and more inside of them, 7 and 5."""
-_DECAY = 0.9
+_DECAY = 0.8
 """Of the patience that a speaker was given, so much is left after an endpoint that was right."""
 
 

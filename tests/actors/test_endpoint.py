@@ -152,4 +152,4 @@ def test_the_detector_learns_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     assert usual == []
     detector.heard(16_000, continues=True)
     detector.heard(16_000, continues=False)
-    assert usual == [pytest.approx(0.65), pytest.approx(0.585)]
+    assert usual == [pytest.approx(0.65), pytest.approx(0.52)]
