@@ -208,6 +208,8 @@ class Watcher:
         while not self._ended.is_set():
             changed.clear()
             seen = view(pulse)
+            if default is None and seen.recorded is not None:  # it may have changed since the stream was opened
+                default = seen.recorded.name
             if self.follow and default not in {None, seen.default}:
                 seen = self._move(pulse, seen, str(default))
             seen = self._bring_back(pulse, seen)

@@ -99,7 +99,7 @@ def test_join_loses_no_word(known: str, joint: str) -> None:
 
 
 @given(
-    words=st.lists(st.text("abcdefghij", min_size=1, max_size=9), min_size=6, max_size=30),
+    words=st.lists(st.text("abcdefghij", min_size=1, max_size=9), min_size=6, max_size=30, unique=True),
     parted=st.integers(3, 5),
     begun=st.integers(0, 2),
 )
