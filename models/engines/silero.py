@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sottovoce.models.exceptions import EngineFailed
+from sottovoce.models.engines.session import open_session
 
 FRAME = 512
 """Samples of a frame at 16 kHz: the only window the model takes at this rate."""
@@ -28,21 +28,8 @@ class SileroVad:
     """
 
     def __init__(self, model_path: Path) -> None:
-        if not model_path.is_file():
-            raise EngineFailed(f"{model_path} is not a file; run: sottovoce models pull silero-v6")
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own errors share no other base
-            raise EngineFailed(f"{model_path}: ONNX Runtime cannot load it: {error}") from error
-        names = [tensor.name for tensor in self._session.get_inputs()]
-        if sorted(names) != ["input", "sr", "state"]:
-            raise EngineFailed(f"{model_path}: not Silero VAD v5 or v6: its inputs are {', '.join(names)}")
+        inputs = ("input", "sr", "state")
+        self._session = open_session(model_path, inputs, model="silero-v6", kind="Silero VAD v5 or v6")
         self._input = np.zeros((1, _CONTEXT + FRAME), np.float32)
         self._rate = np.array(16_000, np.int64)
         self.reset()

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.models.engines.base import SAMPLE_RATE
+from sottovoce.models.engines.session import open_session
 from sottovoce.models.exceptions import EngineFailed
 
 _SAMPLES = 8 * SAMPLE_RATE
@@ -36,23 +37,10 @@ class SmartTurn:
     """
 
     def __init__(self, model_path: Path) -> None:
-        if not model_path.is_file():
-            raise EngineFailed(f"{model_path} is not a file; run: sottovoce models pull smart-turn-v3")
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
         # It runs a few times a minute: what a run needs, 35 MB, is better given back than kept (`probability`).
-        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-        try:
-            self._session = onnxruntime.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own errors share no other base
-            raise EngineFailed(f"{model_path}: ONNX Runtime cannot load it: {error}") from error
-        names = [tensor.name for tensor in self._session.get_inputs()]
-        if names != ["input_features"]:
-            raise EngineFailed(f"{model_path}: not Smart Turn v3: its inputs are {', '.join(names)}")
+        self._session = open_session(
+            model_path, ("input_features",), model="smart-turn-v3", kind="Smart Turn v3", keeps_memory=False
+        )
         self._filters = _mel_filters()
         self._taper = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
         self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
