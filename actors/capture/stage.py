@@ -26,7 +26,7 @@ from sottovoce.shm import CountersView, RingReader, RingWriter, ShmError, ShmFul
 _DOORBELL_HWM = 16
 _HEARD_AFTER_S = 0.25  # until then after a start, a notice finds no subscribers
 _SLEPT_NS = 1_000_000_000
-_STOPPED_S = 1.5  # a turn takes 0.25 s at most; longer, the sound system is taken for silent (`microphone`)
+_STOPPED_S = 1.5  # a turn takes 0.5 s at most; longer, the sound system is taken for silent (`microphone`)
 _LEVEL_EVERY_S = 0.1
 _AHEAD_SAMPLES = 10 * SAMPLE_RATE  # how far a file at pace 0 runs ahead of the slowest stage
 

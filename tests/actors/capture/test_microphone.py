@@ -267,7 +267,8 @@ def test_the_default_changes_in_warm_standby(
     journal.stop_recording(recorded.generation)
     stages.wait_until(lambda: opened("desk"), process)
     # PipeWire moves a stream back later than it is told to; on a busy machine later than that is waited for.
-    assert recorded.counted("gaps") <= recorded.counted("reopened") <= (0 if follow else 1)
+    slow = isinstance(plugged, PipeWire) and not follow
+    assert recorded.counted("gaps") <= recorded.counted("reopened") <= slow
 
 
 def source_index(server: SoundServer, name: str) -> str:
