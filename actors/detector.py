@@ -8,6 +8,7 @@ point, the service after a crash or `sottovoce transcribe`, finds what everybody
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,12 +110,14 @@ class Detector:
         return self._follow(self._segmenter.wait(first, end, seconds))
 
     def _follow(self, found: list[Action]) -> list[Action]:
-        for action in found:
+        for number, action in enumerate(found):
             if isinstance(action, Pause):
                 self._pause, self._ending, self._turn = (action.first, action.end), None, None
             elif isinstance(action, Closed):
                 self._silences.append((action.first, action.speech_first - self._spoken_to))
                 self._spoken_to = action.speech_end
+                if (action.first, action.end) == self._pause:
+                    found[number] = replace(action, turn=self._turn)
         if any(isinstance(action, Closed | Boundary) for action in found):
             self._reset()
         return found

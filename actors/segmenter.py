@@ -71,6 +71,8 @@ class Closed:
     speech_end: int
     reason: Literal["silence", "stop", "length", "gap"]
     position: int
+    turn: float | None = None
+    """The probability, by the voice, that the speaker was finished; None where nobody has judged."""
 
 
 @dataclass(frozen=True, slots=True)

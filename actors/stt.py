@@ -106,7 +106,7 @@ class FinalRecogniser(Recogniser):
         if row.stream != self.stream:
             self.context.forget()
             self.stream = row.stream
-        self.context.remember(row.first, row.end, text, cut=self._cut(row), withheld=withheld)
+        self.context.remember(row.first, row.end, text, cut=self._cut(row), withheld=withheld, turn=row.turn)
 
     def _last(self, row: UtteranceRow) -> bool:
         """Whether nothing of the recording can go on in this segment's sentence."""
@@ -206,14 +206,15 @@ class FinalRecogniser(Recogniser):
         whole = unmarked(text, self.config.transform.language)
         text = whole if self._last(row) else unstopped(whole, self.config.transform.language)
         self._remember(row, text, withheld=text != whole)
-        if self.journal.transcribed(row.ordinal, text=text, model=self.model):
+        continues, mend = (result.continues, result.mend) if isinstance(result, Decoded) else (False, None)
+        if self.journal.transcribed(row.ordinal, text=text, model=self.model, mend=mend):
             failpoint("stt-final.after_commit")
             self.publish(
                 Final(
                     stream=row.stream, first=row.first, end=row.end, text=text, window_id=window_id,
                     corrects_window_ids=tuple(self.drafts.pop((row.stream, row.first), ())), model=self.model,
                     audio_s=result.audio_s, decode_s=result.decode_s, speculative=speculative,
-                    continues=isinstance(result, Decoded) and result.continues,
+                    continues=continues, mend=mend,
                 )
             )  # fmt: skip
         self._forget_drafts(row)

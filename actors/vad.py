@@ -212,6 +212,7 @@ class Vad(Actor):
             speech_end=segment.speech_end, position=segment.position, spoken_ns=spoken_ns,
             wall_ns=time.time_ns() - (now_ns() - spoken_ns) - (suspended_ns() - asleep_ns),
             asleep_ns=asleep_ns,  # of now it would make what was said before a suspend look fresh
+            turn=segment.turn,
         )  # fmt: skip
         failpoint("vad.after_segment")
         if new:
@@ -219,7 +220,7 @@ class Vad(Actor):
             self.publish(
                 SegmentClosed(
                     stream=reader.stream, first=segment.first, end=segment.end, speech_end=segment.speech_end,
-                    reason=segment.reason,
+                    reason=segment.reason, turn=segment.turn,
                 )
             )  # fmt: skip
             self.log.info(

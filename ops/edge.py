@@ -42,9 +42,9 @@ def send(edge: str, **args: Any) -> dict[str, Any]:
     args = {"edge": edge, "at_ns": forked_ns(), **args}
     from sottovoce.protocol.control import request
     from sottovoce.protocol.exceptions import ControlError
-    from sottovoce.protocol.paths import Paths
+    from sottovoce.protocol.runtime import control_address
 
-    address = Paths.from_environment().control
+    address = control_address()
     until = time.monotonic() + PATIENCE_S
     while True:
         asked = time.monotonic()

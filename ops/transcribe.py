@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +21,7 @@ from sottovoce.actors.endpoint import unmarked
 from sottovoce.actors.guard import refuse
 from sottovoce.actors.segmenter import Closed
 from sottovoce.actors.transform import Context, Transformer
+from sottovoce.actors.turn import TurnJudge
 from sottovoce.models import OfflineEngine, Store, check_onnxruntime, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
@@ -79,6 +80,7 @@ class Transcriber:
         self._config = config
         self._transformer = Transformer.load(config.transform.language, commands=False)
         self._detector = Detector(config.vad)
+        self._judge = TurnJudge(config.vad)
         self._engine: OfflineEngine = load_engine(
             store.catalogue[final.model], store.path(final.model), threads=final.threads
         )
@@ -110,8 +112,10 @@ class Transcriber:
 
         before = Context()
         decoder = ContextDecoder(self._engine, limit_s=self._config.stt.final.context)
+        held: Piece | None = None  # what follows may tell that its full stop was none
         for closed in self._segments(samples):
-            text = decoder.decode(read, closed.first, closed.end).text.strip()
+            decoded = decoder.decode(read, closed.first, closed.end)
+            text = decoded.text.strip()
             if not text or refuse(text, (closed.end - closed.first) / SAMPLE_RATE) is not None:
                 decoder.forget()
             else:
@@ -122,9 +126,15 @@ class Transcriber:
                 whole = unmarked(text, self._config.transform.language)
                 last = len(samples) - closed.end < GAP_S * SAMPLE_RATE
                 text = whole if last else unstopped(whole, self._config.transform.language)
-                decoder.remember(closed.first, closed.end, text, cut=cut, withheld=text != whole)
-                written, before = self._transformer.apply(text, before)
-                yield Piece(closed.first, closed.end, written, closed.reason)
+                turn = None if cut else self._judge.judge(read(closed.first, closed.end))
+                decoder.remember(closed.first, closed.end, text, cut=cut, withheld=text != whole, turn=turn)
+                mended = None if held is None or decoded.mend is None else before.mended(decoded.mend)
+                if held is not None:
+                    yield held if mended is None else replace(held, text=held.text[:-1] + mended.mark)
+                written, before = self._transformer.apply(text, mended or before)
+                held = Piece(closed.first, closed.end, written, closed.reason)
+        if held is not None:
+            yield held
 
     def _segments(self, samples: NDArray[np.float32]) -> Iterator[Closed]:
         """The segments that the service would find in these samples."""

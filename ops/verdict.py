@@ -88,8 +88,9 @@ def compare(text: str, rows: Sequence[UtteranceRow]) -> tuple[int, int, int]:
     """
     rows = [row for row in rows if row.state in {"typed", "in_doubt"} and row.text]
     ends = {0}  # where in `text` the rows so far may end: a row in doubt may stand there or not
-    for row in rows:
-        after = {end + len(row.text or "") for end in ends if text.startswith(row.text or "", end)}
+    for number, row in enumerate(rows):
+        texts = _forms(row, rows[number + 1] if number + 1 < len(rows) else None)
+        after = {end + len(form) for end in ends for form in texts if text.startswith(form, end)}
         ends = after | ends if row.state == "in_doubt" else after
     if len(text) in ends:
         return 0, 0, 0
@@ -103,3 +104,16 @@ def compare(text: str, rows: Sequence[UtteranceRow]) -> tuple[int, int, int]:
         surplus += max(0, count - perhaps[piece])
     surplus += bool(text.strip("\0"))
     return missing, surplus, int(not missing and not surplus)
+
+
+def _forms(row: UtteranceRow, after: UtteranceRow | None) -> set[str]:
+    """Return how a row's text may stand in the file.
+
+    One in doubt may have been typed in mended form, and then, or before that failed, took a character off the last.
+    """
+    forms = {row.text or ""}
+    if row.state == "in_doubt" and row.mended:
+        forms.add(row.mended)
+    if after is not None and after.state == "in_doubt" and after.mended:
+        forms |= {form[:-1] for form in forms}
+    return forms

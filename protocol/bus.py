@@ -28,8 +28,9 @@ from sottovoce.protocol.clocks import boot_id, now_ns
 from sottovoce.protocol.exceptions import MessageError
 from sottovoce.protocol.locks import NameLock
 from sottovoce.protocol.messages import MAX_BYTES, Body, Event, decode, encode, topic_of
-from sottovoce.protocol.paths import SUN_PATH_MAX, Paths, require_ours
+from sottovoce.protocol.paths import Paths, require_ours
 from sottovoce.protocol.reopen import Reopener
+from sottovoce.protocol.runtime import SUN_PATH_MAX
 
 STAGES = ("conductor", "capture", "vad", "stt-draft", "stt-final", "transform", "inject", "warden")
 HIGH_WATER = 1_000  # messages kept for a subscriber that does not read: under 1 MB

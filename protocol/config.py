@@ -128,6 +128,10 @@ class InjectConfig(_Section, frozen=True):
     deliver_within: Seconds = 30.0
     """Text whose turn comes later than this after it was spoken is offered in history, not typed into whatever has the
     focus by then."""
+    mend_within: Seconds = 10.0
+    """Who paused in mid-sentence may find a full stop typed there. When the sentence goes on, that one character is
+    taken back with BackSpace, if it was typed no longer ago than this and into the window that still has the focus, as
+    far as that can be known. 0: never."""
 
 
 class HistoryConfig(_Section, frozen=True):

@@ -19,7 +19,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sottovoce.protocol.exceptions import JournalError, JournalUnavailable
 from sottovoce.protocol.rows import UNFINISHED, Recording, UtteranceRow
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _BUSY_S: Final = 5.0
 _TURN_S: Final = 0.25  # whoever has patience is asked so often: a stage must not stand still for longer
 # temp_store: what VACUUM sets aside is dictated text, and must not go to a disk.
@@ -53,8 +53,11 @@ CREATE TABLE utterance (
     boot TEXT NOT NULL,
     state TEXT NOT NULL,
     reason TEXT,
+    turn REAL,                        -- by the voice, the probability that the speaker was finished
     heard TEXT,                       -- the recogniser's text
-    text TEXT,                        -- what is typed
+    mend TEXT,                        -- the mark ('' for none) that belongs where the one before was ended by a stop
+    text TEXT,                        -- what is typed ...
+    mended TEXT,                      -- ... instead, if the stop of the one before can be taken back
     model TEXT,
     backend TEXT,
     spoken_ns INTEGER NOT NULL,       -- CLOCK_MONOTONIC when its last speech was captured
@@ -78,6 +81,16 @@ _INDICES: Final = (
     "CREATE INDEX IF NOT EXISTS open_recording ON recording (generation) WHERE closed_ns IS NULL",
     "CREATE INDEX IF NOT EXISTS recorded ON recording (stream, first)",
 )
+
+_UPGRADES: Final = {
+    1: (
+        "ALTER TABLE utterance ADD COLUMN turn REAL",
+        "ALTER TABLE utterance ADD COLUMN mend TEXT",
+        "ALTER TABLE utterance ADD COLUMN mended TEXT",
+        "PRAGMA user_version = 2",
+    )
+}
+"""From each older version to this one."""
 
 _WAITABLE: Final = {
     sqlite3.SQLITE_FULL: "there is no room left; make room on its file system",
@@ -197,8 +210,8 @@ class Database:
                         f"{self.path}: written by a newer sottovoce (journal version {version}, this one knows "
                         f"{SCHEMA_VERSION}); upgrade sottovoce, or move the file aside"
                     )
-                if version == 0:
-                    for statement in _SCHEMA.split(";\n"):
+                if version < SCHEMA_VERSION:
+                    for statement in _UPGRADES[version] if version else _SCHEMA.split(";\n"):
                         self._db.execute(statement)
 
         for statement in _INDICES:  # they came later than the tables

@@ -99,8 +99,8 @@ class Journal(Database):
                 self._execute("UPDATE recording SET cancelled = 1 WHERE generation = ?", generation)
                 self._execute(
                     "UPDATE utterance SET state = 'suppressed', reason = 'cancelled', "
-                    "heard = CASE WHEN ? THEN NULL ELSE heard END, text = CASE WHEN ? THEN NULL ELSE text END "
-                    "WHERE generation = ? AND state IN ('segmented', 'transcribed', 'transformed')",
+                    "heard = CASE WHEN ? THEN NULL ELSE heard END, text = CASE WHEN ? THEN NULL ELSE text END, "
+                    "mended = NULL WHERE generation = ? AND state IN ('segmented', 'transcribed', 'transformed')",
                     self._erase, self._erase, generation,
                 )  # fmt: skip
             stopped = self._execute(
@@ -214,14 +214,15 @@ class Journal(Database):
     @enduring
     def segmented(
         self, *, generation: int, stream: int, first: int, end: int, speech_end: int, spoken_ns: int,
-        position: int, wall_ns: int, asleep_ns: int | None = None,
+        position: int, wall_ns: int, asleep_ns: int | None = None, turn: float | None = None,
     ) -> bool:  # fmt: skip
         """Enter an utterance and the VAD's new position, in one commit; False if it is not entered.
 
         It is not if its key is known already, nor if the recording goes on in another ring by now: what the VAD had
         not entered of the old one is captured once more there, so entered from both it would be typed twice.
 
-        `asleep_ns` is for how long this boot had been suspended when it was spoken, by default until now.
+        `asleep_ns` is for how long this boot had been suspended when it was spoken, by default until now; `turn` the
+        probability, by the voice, that the speaker was finished.
         """
         with self._transaction():
             row = self._db.execute(
@@ -233,20 +234,20 @@ class Journal(Database):
             state, reason = ("suppressed", "cancelled") if cancelled else ("segmented", None)
             new = self._execute(
                 "INSERT OR IGNORE INTO utterance (stream, first, end, speech_end, generation, boot, state, reason, "
-                "spoken_ns, asleep_ns, wall_ns, segmented_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                stream, first, end, speech_end, generation, boot_id(), state, reason, spoken_ns,
+                "turn, spoken_ns, asleep_ns, wall_ns, segmented_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                stream, first, end, speech_end, generation, boot_id(), state, reason, turn, spoken_ns,
                 suspended_ns() if asleep_ns is None else asleep_ns, wall_ns, now_ns(),
             )  # fmt: skip
             self.vad_moved(generation, stream=stream, position=position, floor=end)
         return new
 
     @enduring
-    def transcribed(self, ordinal: int, *, text: str, model: str) -> bool:
-        """segmented -> transcribed, with the recogniser's text."""
+    def transcribed(self, ordinal: int, *, text: str, model: str, mend: str | None = None) -> bool:
+        """segmented -> transcribed, with the recogniser's text and what it makes of the end of the one before."""
         return self._execute(
-            "UPDATE utterance SET state = 'transcribed', heard = ?, model = ?, transcribed_ns = ? "
+            "UPDATE utterance SET state = 'transcribed', heard = ?, model = ?, mend = ?, transcribed_ns = ? "
             "WHERE ordinal = ? AND state = 'segmented'",
-            text, model, now_ns(), ordinal,
+            text, model, mend, now_ns(), ordinal,
         )  # fmt: skip
 
     @enduring
@@ -263,13 +264,16 @@ class Journal(Database):
         return moved
 
     @enduring
-    def transformed(self, ordinal: int, *, text: str, context: str) -> bool:
-        """transcribed -> transformed, and the transform's context with it: both or neither."""
+    def transformed(self, ordinal: int, *, text: str, context: str, mended: str | None = None) -> bool:
+        """transcribed -> transformed, and the transform's context with it: both or neither.
+
+        `mended` is what to type instead, once the last character of the utterance before has been taken back.
+        """
         with self._transaction():
             moved = self._execute(
-                "UPDATE utterance SET state = 'transformed', text = ?, transformed_ns = ? "
+                "UPDATE utterance SET state = 'transformed', text = ?, mended = ?, transformed_ns = ? "
                 "WHERE ordinal = ? AND state = 'transcribed'",
-                text, now_ns(), ordinal,
+                text, mended, now_ns(), ordinal,
             )  # fmt: skip
             if moved:
                 self._db.execute("INSERT OR REPLACE INTO memory VALUES ('transform', ?)", (context,))
@@ -298,14 +302,20 @@ class Journal(Database):
         )  # fmt: skip
 
     @enduring
-    def typed(self, ordinal: int, *, backend: str) -> bool:
-        """intent -> typed."""
-        moved = self._execute(
-            "UPDATE utterance SET state = 'typed', backend = ?, typed_ns = ?, "
-            "heard = CASE WHEN ? THEN NULL ELSE heard END, text = CASE WHEN ? THEN NULL ELSE text END "
-            "WHERE ordinal = ? AND state = 'intent'",
-            backend, now_ns(), self._erase, self._erase, ordinal,
-        )  # fmt: skip
+    def typed(self, ordinal: int, *, backend: str, mended: bool = False) -> bool:
+        """intent -> typed. Where it was `mended`, the texts of both utterances become what stands on the screen."""
+        with self._transaction():
+            moved = self._execute(
+                "UPDATE utterance SET state = 'typed', backend = ?, typed_ns = ?, mended = NULL, "
+                "heard = CASE WHEN ? THEN NULL ELSE heard END, "
+                "text = CASE WHEN ? THEN NULL WHEN ? THEN mended ELSE text END "
+                "WHERE ordinal = ? AND state = 'intent'",
+                backend, now_ns(), self._erase, self._erase, mended, ordinal,
+            )  # fmt: skip
+            if moved and mended:
+                self._execute(
+                    "UPDATE utterance SET text = substr(text, 1, length(text) - 1) WHERE ordinal = ?", ordinal - 1
+                )
         if moved and self._erase:
             self._scrub()
         return moved
@@ -330,7 +340,8 @@ class Journal(Database):
     def late(self, ordinal: int, *, reason: str) -> bool:
         """transformed -> late: its turn came when the focus may long have been elsewhere."""
         return self._execute(
-            "UPDATE utterance SET state = 'late', reason = ? WHERE ordinal = ? AND state = 'transformed'",
+            "UPDATE utterance SET state = 'late', reason = ?, mended = NULL "
+            "WHERE ordinal = ? AND state = 'transformed'",
             reason, ordinal,
         )  # fmt: skip
 

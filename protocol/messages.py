@@ -129,6 +129,8 @@ class SegmentClosed(Utterance, frozen=True, tag="segment.closed"):
     end: int
     speech_end: int
     reason: Literal["silence", "stop", "length", "gap"]
+    turn: float | None = None
+    """The probability, by the voice, that the speaker was finished; None where nobody has judged."""
 
 
 class SegmentsDrained(Body, frozen=True, tag="segment.drained"):
@@ -163,6 +165,8 @@ class Final(Utterance, frozen=True, tag="transcript.final"):
     """Decoded during the pause, before the endpoint was certain."""
     continues: bool = False
     """Decoded together with what was said before, it goes on in the same clause: that endpoint was too early."""
+    mend: str | None = None
+    """The mark, "" for none, that belongs at the end of the final before, where that has a full stop or the like."""
 
 
 class Suppressed(Utterance, frozen=True, tag="transcript.suppressed"):
@@ -184,6 +188,8 @@ class Typed(Utterance, frozen=True, tag="inject.typed"):
     backend: str
     timings_ms: dict[str, float]
     """Milliseconds from the end of the segment until it was transcribed, transformed and typed, by these names."""
+    mended: bool = False
+    """The last character of the text before was taken back first."""
 
 
 class NotTyped(Utterance, frozen=True, tag="inject.not_typed"):

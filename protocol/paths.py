@@ -20,10 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sottovoce.protocol.exceptions import PathError
-
-# sockaddr_un.sun_path holds 108 bytes with its final NUL (unix(7)); zmq fails late and unclearly beyond it.
-SUN_PATH_MAX = 107
-_LONGEST_SOCKET = "/stt-final.events"
+from sottovoce.protocol.runtime import control_address, runtime_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +40,13 @@ class Paths:
         """
         env = os.environ if environ is None else environ
         home = Path(env.get("HOME") or Path.home())
-        uid = os.getuid()
-        xdg = env.get("XDG_RUNTIME_DIR")
-        runtime = env.get("SOTTOVOCE_RUNTIME_DIR") or (
-            f"{xdg}/sottovoce" if xdg else f"/dev/shm/sottovoce-{uid}"  # noqa: S108 - private_directory() checks it
-        )
         state = env.get("SOTTOVOCE_STATE_DIR") or Path(
             env.get("XDG_STATE_HOME") or home / ".local" / "state", "sottovoce"
         )
         config = env.get("SOTTOVOCE_CONFIG") or Path(
             env.get("XDG_CONFIG_HOME") or home / ".config", "sottovoce", "config.toml"
         )
-        paths = cls(Path(runtime).absolute(), Path(state).absolute(), Path(config).absolute())
-        if len(os.fsencode(paths.runtime)) + len(_LONGEST_SOCKET) > SUN_PATH_MAX:
-            raise PathError(
-                f"{paths.runtime}: too long for a unix socket ({SUN_PATH_MAX} bytes with the socket's name); "
-                "set SOTTOVOCE_RUNTIME_DIR to a shorter path"
-            )
-        return paths
+        return cls(Path(runtime_directory(env)), Path(state).absolute(), Path(config).absolute())
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make a child resolve the same paths."""
@@ -92,7 +78,7 @@ class Paths:
     @property
     def control(self) -> str:
         """The zmq address of the conductor's request socket."""
-        return f"ipc://{self.runtime / 'control'}"
+        return control_address(str(self.runtime))
 
     @property
     def supervisor_socket(self) -> Path:

@@ -50,8 +50,11 @@ class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True):
     boot: str
     state: State
     reason: str | None
+    turn: float | None
     heard: str | None
+    mend: str | None
     text: str | None
+    mended: str | None
     model: str | None
     backend: str | None
     spoken_ns: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import struct
@@ -43,10 +44,14 @@ class Window:
     def text(self) -> str:
         r"""Return what has been typed since the last `clear`.
 
-        Return is ``\n``; ``\u240a`` is the Linefeed key, which is not what a person presses.
+        Return is ``\n``; ``\u240a`` is the Linefeed key, which is not what a person presses. BackSpace, which a
+        terminal passes on as DEL, has taken a character away.
         """
         typed = (self.folder / "text").read_bytes()[self._seen :].decode(errors="replace")
-        return typed.replace("\n", "\u240a").replace("\r", "\n")
+        typed = typed.replace("\n", "\u240a").replace("\r", "\n")
+        while "\x7f" in typed:
+            typed = re.sub("[^\x7f]\x7f", "", typed, count=1)
+        return typed
 
     def clear(self) -> None:
         """Forget what has been typed so far."""

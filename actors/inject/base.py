@@ -28,6 +28,8 @@ class Delivery:
     """Name of the backend that reports."""
     detail: str = ""
     """Why, and what to do about it. Never holds any of the text, so it may be logged."""
+    mended: bool = False
+    """The other text was typed, after the last character of the one before was taken back."""
 
 
 class Backend(Protocol):
@@ -40,8 +42,13 @@ class Backend(Protocol):
     def available(self) -> str | None:
         """Return None if usable now, else why it is not and what to do about it."""
 
-    def type(self, text: str) -> Delivery:
-        """Deliver `typeable(text)` and block until that is done; time limits grow with its length."""
+    def type(self, text: str, *, mended: str = "") -> Delivery:
+        """Deliver `typeable(text)` and block until that is done; time limits grow with its length.
+
+        `mended`, if there is one, is what to type instead once the last character of the text before, which this
+        backend has just typed, has been taken back. That is for a backend that can, and that knows of nothing that
+        speaks against the cursor's still being there.
+        """
 
     def close(self) -> None:
         """Give back whatever is held; calling it again does nothing."""

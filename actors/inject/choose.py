@@ -21,17 +21,23 @@ class Chain:
 
     def __init__(self, backends: Sequence[Backend]) -> None:
         self.backends = tuple(backends)
+        self._last: Backend | None = None
+        """The one that typed the text before."""
 
-    def type(self, text: str) -> Delivery:
+    def type(self, text: str, *, mended: str = "") -> Delivery:
         """Deliver the text by the first backend that does not prove it typed nothing; block until that is done.
 
-        The outcome is `NOTHING_TYPED` only if that holds for all of them; the detail then says why for each.
+        The outcome is `NOTHING_TYPED` only if that holds for all of them; the detail then says why for each. `mended`
+        is for the one that typed the text before, as in `Backend.type`.
         """
         reasons = []
         for backend in self.backends:
-            why = backend.available()
-            delivery = Delivery(Outcome.NOTHING_TYPED, backend.name, why) if why else backend.type(text)
+            if why := backend.available():
+                delivery = Delivery(Outcome.NOTHING_TYPED, backend.name, why)
+            else:
+                delivery = backend.type(text, mended=mended if backend is self._last else "")
             if delivery.outcome is not Outcome.NOTHING_TYPED:
+                self._last = backend if delivery.outcome is Outcome.TYPED else None
                 return delivery
             reasons.append(f"{delivery.backend}: {delivery.detail}")
         return Delivery(Outcome.NOTHING_TYPED, self.backends[-1].name, "; ".join(reasons))

@@ -38,6 +38,8 @@ class Inject(Actor):
         self.log.info("backends", chain=self.chain.describe())
         self.retry_at = 0.0
         self.told = False
+        self.before = 0, 0.0
+        """The utterance that was typed last, by this process, and when."""
         self.orphans: list[UtteranceRow] = []
         while (row := self.journal.oldest("intent")) is not None:
             # Only this process moves rows out of `intent`, and it holds its name: whoever left it there is dead.
@@ -73,19 +75,21 @@ class Inject(Actor):
         failpoint("inject.after_intent")
         began = time.perf_counter_ns()
         with self.busy():
-            delivery = self.chain.type(row.text or "")
+            delivery = self.chain.type(row.text or "", mended=self._mended(row))
         self.page.observe("type_us", (time.perf_counter_ns() - began) // 1000)
         failpoint("inject.after_type")
+        self.before = 0, 0.0
         if delivery.outcome is Outcome.TYPED:
-            self.journal.typed(row.ordinal, backend=delivery.backend)
+            self.journal.typed(row.ordinal, backend=delivery.backend, mended=delivery.mended)
+            self.before = row.ordinal, time.monotonic()
             failpoint("inject.after_commit")
             self.page.add("typed")
             # Not read back: it is at its end now, and the person may have deleted it already.
             done = msgspec.structs.replace(row, typed_ns=now_ns())
             self.publish(
                 Typed(
-                    stream=row.stream, first=row.first, text=row.text or "", backend=delivery.backend,
-                    timings_ms=done.timings_ms(),
+                    stream=row.stream, first=row.first, text=(row.mended if delivery.mended else row.text) or "",
+                    backend=delivery.backend, timings_ms=done.timings_ms(), mended=delivery.mended,
                 )
             )  # fmt: skip
             self.told, self.retry_at = False, 0.0
@@ -100,6 +104,13 @@ class Inject(Actor):
             self.notice("error", "inject", f"nothing can be typed: {delivery.detail}")
         return False
 
+    def _mended(self, row: UtteranceRow) -> str:
+        """Return what to type instead if the last character before can be taken back, "" where that may not be."""
+        ordinal, typed_at = self.before
+        if row.mended is None or ordinal != row.ordinal - 1:
+            return ""
+        return row.mended if time.monotonic() - typed_at <= self.config.inject.mend_within else ""
+
     def _doubt(self, row: UtteranceRow, detail: str) -> None:
         if self.journal.in_doubt(row.ordinal, reason=detail):
             self._tell_doubt(row, detail)
@@ -110,6 +121,7 @@ class Inject(Actor):
         self.notice("warning", "in_doubt", f"an utterance may not have been typed ({detail})")
 
     def _late(self, row: UtteranceRow) -> None:
+        self.before = 0, 0.0
         detail = f"more than {self.config.inject.deliver_within:g} s after it was spoken"
         if row.reason:
             detail += f"; {row.reason}"

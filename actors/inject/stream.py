@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +35,7 @@ class StdoutBackend:
             return f"descriptor {self._fd} cannot be written to ({error.strerror}): start with it open"
         return None
 
-    def type(self, text: str) -> Delivery:
+    def type(self, text: str, *, mended: str = "") -> Delivery:  # noqa: ARG002 - nothing is taken back from a pipe
         """Write the text in UTF-8."""
         return _write(self._fd, typeable(text), self.name)
 
@@ -51,6 +53,8 @@ class FileBackend:
 
     def __init__(self, path: Path | str | None) -> None:
         self._path = Path(path) if path else None
+        self._end = (0, 0, 0)
+        """Device, inode and size of the file once the text before stood in it."""
 
     def available(self) -> str | None:
         """Return None if the path can be appended to, else why not. Creates the file."""
@@ -60,13 +64,19 @@ class FileBackend:
         os.close(fd)
         return None
 
-    def type(self, text: str) -> Delivery:
-        """Append the text in UTF-8."""
+    def type(self, text: str, *, mended: str = "") -> Delivery:
+        """Append the text in UTF-8, or put it over the last byte where nobody else has written since."""
         fd = self._open()
         if isinstance(fd, str):
             return Delivery(Outcome.NOTHING_TYPED, self.name, fd)
         try:
-            return _write(fd, typeable(text), self.name)
+            mend = bool(mended) and self._end == _end(fd)
+            if mend:
+                fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_APPEND)
+                os.lseek(fd, -1, os.SEEK_END)
+            delivery = _write(fd, typeable(mended if mend else text), self.name)
+            self._end = _end(fd)
+            return replace(delivery, mended=mend and delivery.outcome is Outcome.TYPED)
         finally:
             os.close(fd)
 
@@ -100,6 +110,11 @@ class FileBackend:
             os.close(fd)
             return wrong
         return fd
+
+
+def _end(fd: int) -> tuple[int, int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino, found.st_size
 
 
 def _write(fd: int, text: str, backend: str) -> Delivery:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sottovoce.actors.inject import tool
@@ -16,6 +16,7 @@ DELAY_MS: Final = 1
 with the lent keys of `keymap` none of the three lost any, and 1 ms leaves some room to programs slower than xterm.
 """
 
+_UNDER_POINTER: Final = 1
 _TIMEOUT_S: Final = 5.0  # asking for the focus takes 3 ms here
 
 
@@ -28,6 +29,8 @@ class XdotoolBackend:
         self._environ = os.environ if environ is None else environ
         self._delay_ms = delay_ms
         self._keymap = Keymap(self._environ)
+        self._typed_into: int | None = None
+        """The window that the text before went to."""
 
     def available(self) -> str | None:
         """Return None if there are an X11 session, an xdotool and an xmodmap, else what is missing."""
@@ -38,9 +41,9 @@ class XdotoolBackend:
             return "WAYLAND_DISPLAY is set, and xdotool cannot reach the windows of a Wayland session: use wtype"
         return tool.missing("xdotool", self._environ) or tool.missing("xmodmap", self._environ, "x11-xserver-utils")
 
-    def type(self, text: str) -> Delivery:
+    def type(self, text: str, *, mended: str = "") -> Delivery:
         """Type the text, newlines as Return and tabs as Tab. A focus that moved meanwhile is told in the detail."""
-        text = typeable(text)
+        text, mended = typeable(text), typeable(mended)
         if not text:
             return Delivery(Outcome.TYPED, self.name)
         begun = False  # once a key may have been pressed, nothing can be proved any more
@@ -49,20 +52,28 @@ class XdotoolBackend:
         focus = self._focus()
         if not focus:
             return self._failed(begun, "no window has the focus, or the X server of DISPLAY does not answer")
+        mend = bool(mended) and _UNDER_POINTER < focus == self._typed_into
         try:
-            for piece in self._keymap.pieces(text):
-                done = self._press(piece)
+            for done in self._presses(mended if mend else text, mend=mend):
                 begun = begun or done.code is not None
                 if done.why:
                     return self._failed(begun, done.why)
         except KeymapError as error:
             return self._failed(begun, str(error))
-        return Delivery(Outcome.TYPED, self.name, "" if self._focus() == focus else "the focus moved meanwhile")
+        moved = self._focus() != focus
+        self._typed_into = None if moved else focus
+        return Delivery(Outcome.TYPED, self.name, "the focus moved meanwhile" if moved else "", mended=mend)
 
     def close(self) -> None:
         """Give the lent keys back to the keymap; if the X server is gone, so are they."""
         with contextlib.suppress(KeymapError):
             self._keymap.close()
+
+    def _presses(self, text: str, *, mend: bool) -> Iterator[tool.Finished]:
+        if mend:
+            yield tool.run(["xdotool", "key", "BackSpace"], environ=self._environ, timeout=_TIMEOUT_S)
+        for piece in self._keymap.pieces(text):
+            yield self._press(piece)
 
     def _press(self, text: str) -> tool.Finished:
         argv = ["xdotool", "type", "--clearmodifiers", "--delay", str(self._delay_ms), "--file", "-"]

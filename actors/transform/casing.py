@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from sottovoce.actors.transform.context import Case
-from sottovoce.actors.transform.heard import MARKS
+from sottovoce.actors.transform.heard import MARKS, TERMINATORS
 from sottovoce.actors.transform.rulebook import Rules
 
 OPENERS = "\"'“‘([{«"
 CLOSERS = "\"'”’)]}»"
-TERMINATORS = frozenset(".?!…")
 
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,3}\.)+[^\W\d_]{1,3}")
 """U.S, e.g, p.m, Ph.D: one to three letters between periods, which keeps example.com and 3.5 out."""

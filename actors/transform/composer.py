@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sottovoce.actors.transform.casing import CLOSERS, OPENERS, TERMINATORS, Casing
+from sottovoce.actors.transform.casing import CLOSERS, OPENERS, Casing
 from sottovoce.actors.transform.context import Case, Context
-from sottovoce.actors.transform.heard import MARKS
+from sottovoce.actors.transform.heard import MARKS, TERMINATORS
 from sottovoce.actors.transform.rulebook import Rule
 
 _AROUND = OPENERS + CLOSERS

@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from sottovoce.actors.transform.heard import TERMINATORS
+
 Case: TypeAlias = Literal["start", "inside", "free"]
 """Where the next word stands: `start` begins a sentence and takes a capital; `inside` goes on with one, so a capital
 that the engine gave its first word may go; `free` is unknown (after "...", after an abbreviation), so the engine's own
@@ -28,3 +30,12 @@ class Context(msgspec.Struct, frozen=True):
     ("Hello." and, after a pause, "Period.")."""
     open: tuple[str, ...] = ()
     """Names of the pairs (`quote`, `single quote`) that are open, for the words that open and close by turns."""
+
+    def mended(self, mark: str) -> Context | None:
+        """Return the context with another mark, "" for none, at its end.
+
+        None where the text does not end in a full stop or the like of the engine's own, which alone may be taken back.
+        """
+        if self.spoken or self.glue or self.case != "start" or self.mark not in TERMINATORS:
+            return None
+        return msgspec.structs.replace(self, mark=mark, case="inside")

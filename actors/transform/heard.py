@@ -8,6 +8,9 @@ from typing import Final
 MARKS: Final = ".,;:?!…–—-"
 """What engines put beside a word of their own accord. It is no part of the word when phrases are looked for."""
 
+TERMINATORS: Final = frozenset(".?!…")
+"""Those that end a sentence."""
+
 _UNTYPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters would act on the window instead of being written, and lone surrogates have no UTF-8."""
 

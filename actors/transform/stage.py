@@ -43,14 +43,20 @@ class Transform(Actor):
         self.conductor.close()
 
     def _transform(self, row: UtteranceRow) -> None:
-        text, context = self._apply(row.heard or "", self._context(row))
+        before, last = self._context(row)
+        text, context = self._apply(row.heard or "", before)
+        mended = None
+        if row.mend is not None and last == row.ordinal - 1 and (other := before.mended(row.mend)) is not None:
+            mended = row.mend + self._apply(row.heard or "", other)[0]
         failpoint("transform.after_apply")
         self.page.add("utterances")
         if not text:
             reason = "nothing to type"
             if self.journal.suppressed(row.ordinal, reason=reason):
                 self.publish(Suppressed(stream=row.stream, first=row.first, reason=reason))
-        elif self.journal.transformed(row.ordinal, text=text, context=msgspec.json.encode(context).decode()):
+        elif self.journal.transformed(
+            row.ordinal, text=text, context=msgspec.json.encode(context).decode(), mended=mended
+        ):
             failpoint("transform.after_commit")
             self.publish(TextReady(stream=row.stream, first=row.first, text=text))
 
@@ -69,16 +75,20 @@ class Transform(Actor):
             text = heard.strip()
             return (text if context.glue or not text else f" {text}"), Context(glue=False, case="free")
 
-    def _context(self, row: UtteranceRow) -> Context:
-        """What was typed before: in this recording, or in one so shortly before that the cursor is still there."""
+    def _context(self, row: UtteranceRow) -> tuple[Context, int]:
+        """What was typed before: in this recording, or in one so shortly before that the cursor is still there.
+
+        Returns:
+            The context, and the ordinal of the utterance that left it, 0 for none.
+        """
         remembered, last = self.journal.context()
         if not remembered or last is None or last.boot != row.boot:
-            return Context()
+            return Context(), 0
         assert last.transformed_ns is not None  # noqa: S101 - `context` selects by it
         rested = (row.spoken_ns - last.transformed_ns) / 1e9
         if last.generation != row.generation and rested > self.config.transform.carry:
-            return Context()
+            return Context(), 0
         try:
-            return msgspec.json.decode(remembered, type=Context)
+            return msgspec.json.decode(remembered, type=Context), last.ordinal
         except msgspec.DecodeError:  # of another version
-            return Context(glue=False, case="free")
+            return Context(glue=False, case="free"), 0

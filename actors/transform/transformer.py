@@ -14,7 +14,7 @@ behind (",." and ". ." and a space too many), and nobody can say what the order 
 restores punctuation: it cannot know a command from a word better than the engine that heard it, and it is slow. *Always
 a command*, and *never one*, for words such as "period": the head of `rules/en.toml` says what is asked in which order.
 
-Known limits. What was typed is not called back: after "Hello." and a pause, "comma" gives "Hello.,". "A comma" with the
+Known limits. After "Hello." and a pause, "comma" gives "Hello.,". "A comma" with the
 letter A reads as the noun, unless the engine heard a pause between the two. The engine's full stop after a command goes
 even where it ended the sentence ("close quote." gives no full stop): that all engines come out alike is worth more.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sottovoce.actors.audiofile import decode_file
 from sottovoce.actors.context import ContextDecoder, join, mended, split, unstopped
-from sottovoce.models import OfflineEngine, Store, load_engine
+from sottovoce.models import OfflineEngine, Result, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE
 
 
@@ -113,6 +113,33 @@ def test_join_parts_a_text_where_it_was_parted(words: list[str], parted: int, be
         assert parts == (" ".join(words[begun:parted]), " ".join(words[parted:]))
 
 
+class Scripted:
+    """An engine that hears what it is told to, one text after the other."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self._texts = iter(texts)
+
+    @property
+    def name(self) -> str:
+        """Return what it is."""
+        return "scripted"
+
+    def warm_up(self) -> None:
+        """Be as warm as before."""
+
+    def decode(self, samples: NDArray[np.float32], *, sample_rate: int = SAMPLE_RATE) -> Result:
+        """Return the next text."""
+        return Result(text=next(self._texts), language="en", audio_s=len(samples) / sample_rate, decode_s=0.0)
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+def silence(first: int, end: int) -> NDArray[np.float32]:
+    """Return as many samples as are asked for."""
+    return np.zeros(end - first, np.float32)
+
+
 @pytest.fixture(scope="module")
 def engine() -> OfflineEngine:
     """The embedded model."""
@@ -146,6 +173,35 @@ def test_a_sentence_that_goes_on(engine: OfflineEngine, jfk: NDArray[np.float32]
     assert second.audio_s == pytest.approx(1.4, abs=0.01)
     decoder.forget()
     assert not decoder.decode(samples, *pieces[1]).continues
+
+
+@pytest.mark.parametrize(
+    ("text", "joint", "turn", "mend"),
+    [
+        ("We came.", "We came and saw.", 0.99, ""),
+        ("We came.", "We came, and saw.", 0.1, ","),
+        ("We came.", "We came, and saw.", 0.9, None),
+        ("We came.", "We came, and saw.", None, None),
+        ("We came.", "We came. And saw.", 0.1, None),
+        ("We came,", "We came and saw.", 0.1, None),
+        ("We came.", "They went home with us.", 0.1, None),
+    ],
+)
+def test_a_full_stop_too_many_is_told(text: str, joint: str, turn: float | None, mend: str | None) -> None:
+    """The mark that the joint decode has there: none is believed, a comma where the voice was held up."""
+    decoder = ContextDecoder(Scripted([joint, "And saw."]))
+    decoder.remember(0, SAMPLE_RATE, text, turn=turn)
+    decoded = decoder.decode(silence, round(1.5 * SAMPLE_RATE), 3 * SAMPLE_RATE)
+    assert decoded.text.lower() == "and saw."
+    assert decoded.mend == mend
+
+
+def test_the_last_word_may_come_out_otherwise() -> None:
+    """Where the words before the seam are not those that were heard, letters tell where the new ones begin."""
+    decoder = ContextDecoder(Scripted(["Dashwood had then leisure to consider.", "To consider."]))
+    decoder.remember(0, SAMPLE_RATE, "Dashwood had then leisured.")
+    decoded = decoder.decode(silence, round(1.5 * SAMPLE_RATE), 3 * SAMPLE_RATE)
+    assert (decoded.text, decoded.mend) == ("to consider.", "")
 
 
 def test_context_has_its_limits(engine: OfflineEngine) -> None:

@@ -18,15 +18,8 @@ from sottovoce.protocol.paths import Paths
 STATE = {"state": "recording", "generation": 1, "source": "microphone", "waiting": 0, "changed": True}
 TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 # What by itself takes longer to import than the answer takes to come.
-HEAVY = {"numpy", "typer", "click", "rich", "structlog", "sqlite3", "msgspec"}
-CHILD = """
-import sys
-from sottovoce.ops.entry import main
-try:
-    main()
-finally:
-    print(*sys.modules, file=sys.stderr)
-"""
+HEAVY = {"numpy", "typer", "click", "rich", "structlog", "sqlite3", "msgspec", "dataclasses", "inspect"}
+CHILD = "from sottovoce.ops.entry import main; main()"
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -45,8 +38,8 @@ def start(paths: Paths) -> Iterator[Start]:
 
     def run(*arguments: str, program: str = CHILD) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", program, *arguments],
-            env={**os.environ, **paths.environment()},
+            [sys.executable, "-P", "-X", "importtime", "-c", program, *arguments],  # a line on stderr for each module
+            env={**os.environ, **paths.environment(), "PYTHONUNBUFFERED": ""},  # what is not flushed shows
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

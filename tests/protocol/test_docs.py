@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -42,6 +43,8 @@ def in_words(type_: Any) -> str:
     words = {int: "integer", str: "string", float: "number", bool: "boolean", msgspec.Raw: "object"}
     if type_ in words:
         return words[type_]
+    if get_origin(type_) is UnionType:
+        return " or ".join("null" if one is NoneType else words[one] for one in get_args(type_))
     return "list of integers" if get_origin(type_) is tuple else "object"
 
 

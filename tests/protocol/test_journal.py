@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -148,6 +149,20 @@ def test_key_is_stream_and_first(journal: Open) -> None:
     assert enter(one, first=5, stream=1)
     assert enter(one, first=5, stream=2)
     assert [(row.stream, row.first) for row in one.utterances()] == [(1, 5), (2, 5)]
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_text_that_mends_the_one_before(journal: Open, mended: bool) -> None:
+    """Once it is typed, both rows say what stands on the screen: with the full stop taken back, or with both as was."""
+    one = journal()
+    before = lead(one, "typed")
+    assert enter(one, first=2_000)
+    assert one.transcribed(before + 1, text="and saw", model="tiny", mend=",")
+    assert one.transformed(before + 1, text=" And saw.", mended=", and saw.", context="{}")
+    assert one.intent(before + 1, backend="wtype")
+    assert one.typed(before + 1, backend="wtype", mended=mended)
+    texts = [row.text for row in one.utterances()]
+    assert texts == (["Heard it", ", and saw."] if mended else ["Heard it.", " And saw."])
 
 
 def test_context_is_committed_with_its_text(journal: Open) -> None:
@@ -529,6 +544,21 @@ def _open_and_fail(path: Path) -> str:
         Journal(path)
     assert str(path) in str(caught.value)
     return str(caught.value)
+
+
+def test_older_version(paths: Paths, journal: Open) -> None:
+    """A journal of the first version gets what it lacks, and keeps what it has."""
+    ordinal = lead(journal(), "typed")
+    with contextlib.closing(sqlite3.connect(paths.state / "journal.db", isolation_level=None)) as database:
+        for column in ("turn", "mend", "mended"):
+            database.execute(f"ALTER TABLE utterance DROP COLUMN {column}")
+        database.execute("PRAGMA user_version = 1")
+    upgraded = journal()
+    row = upgraded.utterance(ordinal)
+    assert (row.state, row.heard, row.mend) == ("typed", "heard it", None)
+    assert enter(upgraded, first=5_000)
+    with contextlib.closing(sqlite3.connect(paths.state / "journal.db")) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
 def test_newer_version(paths: Paths, journal: Open) -> None:

@@ -14,7 +14,7 @@ from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
 
 Open = Callable[..., Journal]
-HEARD, TEXT = "quizzical zephyrs", "Quixotic zebras."
+HEARD, TEXT, MENDED = "quizzical zephyrs", "Quixotic zebras.", ", quiescent zebus."
 
 
 def words_in_files(folder: Path, words: list[str]) -> set[str]:
@@ -59,14 +59,14 @@ def cancel_transcribed(journal: Journal, ordinal: int) -> None:
 def cancel_transformed(journal: Journal, ordinal: int) -> None:
     """Cancel the recording before its text is typed."""
     assert journal.transcribed(ordinal, text=HEARD, model="tiny")
-    assert journal.transformed(ordinal, text=TEXT, context="{}")
+    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED)
     journal.stop_recording(1, cancel=True)
 
 
 def type_it(journal: Journal, ordinal: int) -> None:
     """Go the whole way."""
     assert journal.transcribed(ordinal, text=HEARD, model="tiny")
-    assert journal.transformed(ordinal, text=TEXT, context="{}")
+    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED)
     assert journal.intent(ordinal, backend="file")
     assert journal.typed(ordinal, backend="file")
 
@@ -74,14 +74,30 @@ def type_it(journal: Journal, ordinal: int) -> None:
 def type_at_second_try(journal: Journal, ordinal: int) -> None:
     """Go the whole way with a back end that failed first."""
     assert journal.transcribed(ordinal, text=HEARD, model="tiny")
-    assert journal.transformed(ordinal, text=TEXT, context="{}")
+    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED)
     assert journal.intent(ordinal, backend="wtype")
     assert journal.nothing_typed(ordinal, reason="no display")
     assert journal.intent(ordinal, backend="file")
     assert journal.typed(ordinal, backend="file")
 
 
-ENDS = [suppress_segmented, suppress_transcribed, cancel_transcribed, cancel_transformed, type_it, type_at_second_try]
+def mend_it(journal: Journal, ordinal: int) -> None:
+    """Go the whole way, and take back the last character of the utterance before."""
+    assert journal.transcribed(ordinal, text=HEARD, model="tiny", mend=",")
+    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED)
+    assert journal.intent(ordinal, backend="file")
+    assert journal.typed(ordinal, backend="file", mended=True)
+
+
+ENDS = [
+    suppress_segmented,
+    suppress_transcribed,
+    cancel_transcribed,
+    cancel_transformed,
+    type_it,
+    type_at_second_try,
+    mend_it,
+]
 
 
 @pytest.mark.parametrize("waiting", [False, True], ids=["nothing waits", "another waits"])
@@ -98,18 +114,18 @@ def test_none_keeps_no_word(paths: Paths, journal: Open, end: Callable[[Journal,
     ordinal = enter(one, 0, generation=generation)
     reader.utterances()
     end(one, ordinal)
-    assert words_in_files(paths.state, [HEARD, TEXT]) == set()
+    assert words_in_files(paths.state, [HEARD, TEXT, MENDED]) == set()
     assert words_in_files(paths.state, ["unrelated"]) == ({"unrelated"} if waiting else set())
     row = reader.utterance(ordinal)
-    assert (row.heard, row.text) == (None, None)
+    assert (row.heard, row.text, row.mended) == (None, None, None)
 
 
 def test_days_keep_the_words(paths: Paths, journal: Open) -> None:
     """With days to keep, the same search finds the words (so it can find any), and they can be read."""
     one = journal(keep="30d")
-    type_it(one, enter(one, 0))
-    assert words_in_files(paths.state, [HEARD, TEXT]) == {HEARD, TEXT}
-    assert one.utterance(1).text == TEXT
+    mend_it(one, enter(one, 0))
+    assert words_in_files(paths.state, [HEARD, MENDED]) == {HEARD, MENDED}
+    assert one.utterance(1).text == MENDED
 
 
 def test_none_keeps_what_is_offered(journal: Open) -> None:

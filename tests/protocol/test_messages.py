@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import types
 import typing
 from typing import Any, Literal
 
@@ -47,6 +48,8 @@ def _values(type_: Any) -> st.SearchStrategy[Any]:
     origin, args = typing.get_origin(type_), typing.get_args(type_)
     if origin is Literal:
         return st.sampled_from(args)
+    if origin is types.UnionType:
+        return st.one_of(st.none() if one is types.NoneType else _values(one) for one in args)
     if origin is tuple:
         return st.lists(_values(args[0]), max_size=4).map(tuple)
     assert origin is dict, type_

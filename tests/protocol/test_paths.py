@@ -12,6 +12,7 @@ import pytest
 from sottovoce.protocol.bus import STAGES
 from sottovoce.protocol.exceptions import PathError
 from sottovoce.protocol.paths import Paths, private_directory
+from sottovoce.protocol.runtime import control_address, runtime_directory
 
 XDG = {"HOME": "/h", "XDG_RUNTIME_DIR": "/r", "XDG_STATE_HOME": "/s", "XDG_CONFIG_HOME": "/c"}
 OWN = {"SOTTOVOCE_RUNTIME_DIR": "/or", "SOTTOVOCE_STATE_DIR": "/os", "SOTTOVOCE_CONFIG": "/oc.toml"}
@@ -52,6 +53,29 @@ def test_relative_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.chdir(tmp_path)
     paths = Paths.from_environment({"HOME": "/h", "SOTTOVOCE_RUNTIME_DIR": "run", "SOTTOVOCE_CONFIG": "c.toml"})
     assert (paths.runtime, paths.config) == (tmp_path / "run", tmp_path / "c.toml")
+
+
+@pytest.mark.parametrize("runtime", ["/or", "run", "../run", "/or/"])
+def test_a_command_behind_a_key_asks_where_the_service_listens(
+    runtime: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The short way to the control socket leads to the same place as `Paths`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOTTOVOCE_RUNTIME_DIR", runtime)
+    paths = Paths.from_environment()
+    assert Path(runtime_directory()) == paths.runtime
+    assert Path(control_address().removeprefix("ipc://")) == Path(paths.control.removeprefix("ipc://"))
+
+
+def test_an_absolute_path_needs_no_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The folder in which a key's command is started may have been deleted."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert control_address("/or") == "ipc:///or/control"
+    monkeypatch.setenv("SOTTOVOCE_RUNTIME_DIR", "/or")
+    assert control_address() == "ipc:///or/control"
 
 
 def test_children_resolve_the_same(paths: Paths) -> None:

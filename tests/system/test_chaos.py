@@ -51,7 +51,7 @@ def reach(folder: Path | None, *names: str) -> subprocess.CompletedProcess[str]:
 def row(first: int, text: str, state: State = "typed") -> UtteranceRow:
     """Return a row of a recording that began at sample 0 of stream 1."""
     values = {
-        name: None if name in {"model", "backend", "reason"} or name.endswith("_ns") else 0
+        name: None if name in {"model", "backend", "reason", "mend", "mended"} or name.endswith("_ns") else 0
         for name in UtteranceRow.__struct_fields__
     } | {
         "ordinal": first, "first": first, "stream": 1, "boot": "", "state": state, "text": text, "heard": text,
@@ -193,6 +193,22 @@ def test_the_file_is_compared_with_the_rows(text: str, verdict: tuple[int, int, 
 def test_a_row_in_doubt_may_be_in_the_file(text: str, surplus: int) -> None:
     """Text in doubt may stand there or not, but not twice."""
     assert compare(text, [row(1, "One."), row(2, " Two.", "in_doubt")]) == (0, surplus, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("One. Two.", (0, 0, 0)),
+        ("One", (0, 0, 0)),
+        ("One, two.", (0, 0, 0)),
+        ("On, two.", (1, 1, 0)),
+    ],
+    ids=["nothing", "the full stop is gone", "it is mended", "more is gone"],
+)
+def test_a_mended_row_in_doubt(text: str, verdict: tuple[int, int, int]) -> None:
+    """Where it is in doubt whether a text was mended, the one before may have lost its last character, no other."""
+    doubtful = msgspec.structs.replace(row(2, " Two.", "in_doubt"), mended=", two.")
+    assert compare(text, [row(1, "One."), doubtful]) == verdict
 
 
 def test_an_utterance_that_did_not_come_is_lost() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from stages import wait_until
 
+from sottovoce.protocol.database import SCHEMA_VERSION
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
 
@@ -248,7 +249,7 @@ def test_a_journal_of_a_newer_version_is_left_alone(machine: Machine) -> None:
     assert "newer sottovoce" in machine.run("up", "--detach", code=1)
     with contextlib.closing(sqlite3.connect(journal)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (99,)
-        database.execute("PRAGMA user_version = 1")
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def test_a_state_directory_that_is_open_to_others_is_named(machine: Machine) -> None:

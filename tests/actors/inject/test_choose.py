@@ -13,14 +13,16 @@ class Scripted:
     def __init__(self, name: str, outcome: Outcome, unavailable: str | None = None) -> None:
         self.name, self.outcome, self.unavailable = name, outcome, unavailable
         self.texts: list[str] = []
+        self.mended: list[str] = []
 
     def available(self) -> str | None:
         """Return what it was told."""
         return self.unavailable
 
-    def type(self, text: str) -> Delivery:
-        """Keep the text and end as told."""
+    def type(self, text: str, *, mended: str = "") -> Delivery:
+        """Keep the texts and end as told."""
         self.texts.append(text)
+        self.mended.append(mended)
         return Delivery(self.outcome, self.name, "as told")
 
     def close(self) -> None:
@@ -51,6 +53,24 @@ def test_the_reason_of_each_is_told_when_all_fail() -> None:
     assert delivery.outcome is Outcome.NOTHING_TYPED
     assert delivery.detail == "away: not here; empty: as told"
     assert chain.describe() == "away (not here), empty"
+
+
+def test_only_who_typed_the_text_before_may_mend_it() -> None:
+    """A backend is told what to type over the end of a text where it typed that text, without doubt, and no other."""
+    first, second = Scripted("first", Outcome.TYPED), Scripted("second", Outcome.TYPED)
+    chain = Chain([first, second])
+    chain.type("One.", mended="?")
+    chain.type(" Two.", mended=", two.")
+    assert first.mended == ["", ", two."]
+    first.unavailable = "away"
+    chain.type(" Three.", mended=", three.")
+    first.unavailable = None
+    chain.type(" Four.", mended=", four.")
+    assert (first.mended[2:], second.mended) == ([""], [""])
+    first.outcome = Outcome.UNKNOWN
+    chain.type(" Five.", mended=", five.")
+    chain.type(" Six.", mended=", six.")
+    assert first.mended[3:] == [", five.", ""]
 
 
 def test_a_chain_closes_all_its_backends() -> None:

@@ -43,6 +43,17 @@ def test_texts_follow_each_other(target: Any) -> None:
     assert target.arrives("".join(texts)) == "".join(texts)
 
 
+def test_a_full_stop_is_taken_back(target: Any) -> None:
+    """Where the backend can, one character goes and what stands in its place comes; else the text as it is."""
+    mends = target.backend.name != "stdout"
+    target.backend.type("An élan.")
+    delivery = target.backend.type(" Vital.", mended=", vital.")
+    assert (delivery.outcome, delivery.mended) == (Outcome.TYPED, mends)
+    expected = "An élan, vital." if mends else "An élan. Vital."
+    assert target.arrives(expected) == expected
+    assert not target.backend.type(" Yes.").mended
+
+
 def test_control_characters_do_not_arrive(target: Any) -> None:
     """No escape sequence reaches the target, the words around it do."""
     assert target.backend.type("a\x1b[31mb\x03c\x04\x9b2Jd\r\ne").outcome is Outcome.TYPED

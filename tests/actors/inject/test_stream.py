@@ -136,3 +136,19 @@ def test_a_reader_that_hangs_leaves_doubt(monkeypatch: pytest.MonkeyPatch) -> No
     assert StdoutBackend(writer).type("y").outcome is Outcome.NOTHING_TYPED
     os.close(reader)
     os.close(writer)
+
+
+def test_what_others_wrote_is_not_written_over(tmp_path: Path) -> None:
+    """A full stop is taken back only where it is the file's last byte and the file is the same."""
+    path = tmp_path / "out"
+    backend = FileBackend(path)
+    backend.type("One.")
+    with path.open("a") as file:
+        file.write("!")
+    assert not backend.type(" Two.", mended=", two.").mended
+    assert path.read_text() == "One.! Two."
+    path.rename(tmp_path / "rotated")
+    path.write_text("One.! Two.")
+    path.chmod(0o600)
+    assert not backend.type(" Three.", mended=", three.").mended
+    assert path.read_text() == "One.! Two. Three."

@@ -304,3 +304,27 @@ def test_without_commands_every_word_is_a_word() -> None:
     text, context = plain.apply("so far like the present period that literal comma new line", Context())
     assert text == "So far like the present period that literal comma new line"
     assert plain.apply("and on", context)[0] == " and on"
+
+
+@pytest.mark.parametrize(
+    ("before", "mark", "expected"),
+    [
+        ("We came.", "", "We came and saw."),
+        ("We came.", ",", "We came, and saw."),
+        ("Did we come?", ",", "Did we come, and saw."),
+        ("we came period", "", None),
+        ("in the U.S.", "", None),
+        ('He said "we came."', "", None),
+        ("we came new line", "", None),
+        ("we came,", "", None),
+        ("", "", None),
+    ],
+)
+def test_only_a_full_stop_of_the_engine_is_taken_back(before: str, mark: str, expected: str | None) -> None:
+    """What was said, or belongs to a word, or does not stand last, stays; behind what goes the sentence goes on."""
+    text, context = ENGLISH.apply(before, Context())
+    mended = context.mended(mark)
+    if mended is None:
+        assert expected is None
+        return
+    assert text[:-1] + mark + ENGLISH.apply("And saw.", mended)[0] == expected
