@@ -15,9 +15,9 @@ more, writes a full stop, and half a word where the cut is within one. But what 
 the seam is decoded with some of that, and the last words and their mark are those that stand there (`ahead`).
 
 Behind a silence it is too late for that: the words are on the screen. A full stop in doubt is not written before it is
-sure (`unstopped`). Where one does stand there and the joint decode has none, that is told (`Decoded.mend`), and who types
-takes it back. Where that cannot be done, what follows keeps its capital: two sentences read better than "at present
-concerned. differs from most".
+sure (`unstopped`). Where one does stand there and the joint decode has none, that is told (`Decoded.mend`), and the
+injector takes it back. Where that cannot be done, what follows keeps its capital: two sentences read better than "at
+present concerned. differs from most".
 
 Measured with `moonshine-tiny-en` by `sottovoce transcribe` with `[stt.final] context` 0 and 10 (word error rate): a
 slow reader cut at his commas (the wheel's two_cities.wav) 5.9 % -> 3.4 %; beckett.wav 8.3 % -> 0 %; clips of many
