@@ -6,7 +6,7 @@ import time
 from typing import ClassVar
 
 from sottovoce.actors.base import Actor
-from sottovoce.models import Result, Store, load_engine
+from sottovoce.models import EngineSettings, Result, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import DraftConfig, FinalConfig
 from sottovoce.shm import RingCorrupt, RingMissing, RingReader, RingStale
@@ -36,7 +36,7 @@ class Recogniser(Actor):
         began = time.monotonic()
         store = Store()
         entry = store.catalogue[model]
-        engine = load_engine(entry, store.path(model), threads=self.settings().threads)
+        engine = load_engine(entry, store.path(model), EngineSettings(threads=self.settings().threads))
         engine.warm_up()
         self.engine, self.model, self.marks = engine, model, not entry.guesses_marks
         self.log.info("engine", model=model, load_s=round(time.monotonic() - began, 3))

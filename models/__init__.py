@@ -12,7 +12,18 @@ from sottovoce.shm.lazy import lazy
 
 if TYPE_CHECKING:
     from sottovoce.models.catalogue import Catalogue, Entry
-    from sottovoce.models.engines import SAMPLE_RATE, OfflineEngine, Result, SileroVad, Word, load_engine
+    from sottovoce.models.engines import (
+        SAMPLE_RATE,
+        EngineSettings,
+        OfflineEngine,
+        Result,
+        SileroVad,
+        SmartTurn,
+        Stream,
+        StreamingEngine,
+        Word,
+        load_engine,
+    )
     from sottovoce.models.exceptions import (
         CatalogueInvalid,
         DownloadFailed,
@@ -32,6 +43,7 @@ __all__ = [
     "CatalogueInvalid",
     "DownloadFailed",
     "EngineFailed",
+    "EngineSettings",
     "Entry",
     "ModelError",
     "ModelMissing",
@@ -44,6 +56,8 @@ __all__ = [
     "SmartTurn",
     "Store",
     "StoredModel",
+    "Stream",
+    "StreamingEngine",
     "UnknownModel",
     "VerifyFailed",
     "Word",
@@ -56,7 +70,18 @@ __getattr__ = lazy(
     __name__,
     {
         "catalogue": ("Catalogue", "Entry"),
-        "engines": ("SAMPLE_RATE", "OfflineEngine", "Result", "SileroVad", "SmartTurn", "Word", "load_engine"),
+        "engines": (
+            "SAMPLE_RATE",
+            "EngineSettings",
+            "OfflineEngine",
+            "Result",
+            "SileroVad",
+            "SmartTurn",
+            "Stream",
+            "StreamingEngine",
+            "Word",
+            "load_engine",
+        ),
         "exceptions": (
             "CatalogueInvalid",
             "DownloadFailed",

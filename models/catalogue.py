@@ -17,25 +17,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from sottovoce.models.exceptions import CatalogueInvalid, UnknownModel
+from sottovoce.models.source import Sha256, Size, Source
 
 # Names become directories and files of the cache, so nothing that could climb out of it is a name.
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, msgspec.Meta(pattern=_NAME)]
-Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-Size = Annotated[int, msgspec.Meta(gt=0)]
-# One pinned release: a URL or an option here would be an argument to pip.
-Requirement = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]+$")]
-Platform = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]+$")]
-
-
-class WheelSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="wheel"):
-    """A wheel of the package index, of which single members are taken; the package is never installed."""
-
-    requirement: Requirement
-    """`name==version`."""
-    platforms: tuple[Platform, ...] = ()
-    """Wheel platform tags, best first, where the wheel has no `any` build. They need not be this machine's: a model is
-    data."""
 
 
 class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,11 +29,13 @@ class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name
     """Its name in the model's directory."""
-    member: str
-    """Its name in the source."""
-    size: Size
-    """Bytes."""
-    sha256: Sha256
+    member: str = ""
+    """Its path in the source, below the source's folder, if that is another than `name`."""
+    size: Size | None = None
+    """Bytes, where that is published."""
+    sha256: Sha256 | None = None
+    """Where it is published. Else the archive's own checksum vouches for it, or nothing but the way that it came; what
+    was installed is known in either case, so that `verify` finds what has changed since."""
 
 
 class DerivedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,26 +49,51 @@ class DerivedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Sha256
 
 
+class Wer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A published word error rate."""
+
+    dataset: str
+    percent: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
+    source: str
+    """Who says so: a page or a paper."""
+    language: str = "en"
+
+
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One model."""
 
     name: Name
-    task: Literal["asr", "vad", "turn", "sample"]
+    task: Literal["asr", "vad", "turn", "punctuation", "sample"]
     licence: str
-    source: WheelSource
-    files: Annotated[tuple[ModelFile, ...], msgspec.Meta(min_length=1)]
+    sources: tuple[Source, ...] = ()
+    """Best first; none where the engine itself knows its model (`bridge`, `remote`)."""
+    files: tuple[ModelFile, ...] = ()
     derived: tuple[DerivedFile, ...] = ()
     about: str = ""
     """One line for people."""
     languages: tuple[str, ...] = ()
     """ISO 639-1 codes; empty where language does not matter."""
-    engine: Literal["sherpa", "silero", "smart-turn"] | None = None
+    engine: Literal["sherpa", "onnx", "pocketsphinx", "bridge", "remote", "silero", "smart-turn"] | None = None
+    streaming: bool = False
+    """It hears while one speaks, and gives a hypothesis at any time."""
+    memory: int = 0
+    """Megabytes that a process with it takes, once it has decoded 30 s; 0 where nobody has measured it."""
+    wer: tuple[Wer, ...] = ()
     constructor: str = ""
-    """sherpa: the name of a class method of `sherpa_onnx.OfflineRecognizer`."""
+    """sherpa: a class method of `sherpa_onnx.OfflineRecognizer`, or of `OnlineRecognizer` where it is streaming.
+    onnx: the model's type, as `onnx_asr.load_model` names it."""
     arguments: dict[str, Name] = {}
     """sherpa: constructor arguments that are files of this model."""
     options: dict[str, str | int | float | bool] = {}
-    """sherpa: the other constructor arguments."""
+    """The other arguments of the engine."""
+    command: tuple[str, ...] = ()
+    """bridge: the child program and its arguments; "{directory}" stands for the model's files."""
+    url: str = ""
+    """remote: the server, `http://host:port/v1` or `wyoming://host:port`."""
+    language_option: str = ""
+    """The option that takes the language to be heard, where the model knows several and can be told."""
+    hotwords: Literal["", "beam", "prompt"] = ""
+    """How it takes a vocabulary: a transducer's beam search, or words before the text; "" where it takes none."""
     guesses_marks: bool = False
     """Its last mark is one, whether or not more will come: it puts a full stop or a comma behind half a sentence."""
     minimum_samples: int = 0
@@ -96,8 +109,14 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for argument, file in self.arguments.items():
             if file not in names:
                 raise ValueError(f"argument {argument} names {file}, which is neither in files nor in derived")
-        if (self.engine == "sherpa") != bool(self.constructor):
-            raise ValueError("constructor belongs to engine sherpa, which needs one")
+        if (self.engine in ("sherpa", "onnx")) != bool(self.constructor):
+            raise ValueError("constructor belongs to the engines sherpa and onnx, which need one")
+        if (self.engine == "bridge") != bool(self.command):
+            raise ValueError("command belongs to engine bridge, which needs one")
+        if (self.engine == "remote") != bool(self.url):
+            raise ValueError("url belongs to engine remote, which needs one")
+        if bool(self.sources) != bool(self.files):
+            raise ValueError("sources and files belong together: where the files come from, and which they are")
 
     @property
     def all_files(self) -> tuple[ModelFile | DerivedFile, ...]:
@@ -105,9 +124,10 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (*self.files, *self.derived)
 
     @property
-    def size(self) -> int:
-        """Bytes of the installed model."""
-        return sum(file.size for file in self.all_files)
+    def size(self) -> int | None:
+        """Bytes of the installed model, None where they are not all known."""
+        sizes = [file.size for file in self.all_files]
+        return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 class Catalogue:

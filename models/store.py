@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Literal
 
 from sottovoce.models import wheel
-from sottovoce.models.catalogue import Catalogue, DerivedFile, Entry, ModelFile, WheelSource, xdg_directory
+from sottovoce.models.catalogue import Catalogue, DerivedFile, Entry, ModelFile, xdg_directory
 from sottovoce.models.derive import MAKERS
 from sottovoce.models.exceptions import DownloadFailed, ModelMissing, VerifyFailed
+from sottovoce.models.source import Source, WheelSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +141,19 @@ class Store:
             with ExitStack() as locks:
                 for entry in entries:  # in name order, so two pulls cannot each hold what the other waits for
                     locks.enter_context(self._lock(entry, report))
-                wanted: dict[WheelSource, list[Entry]] = {}
+                wanted: dict[Source, list[Entry]] = {}
                 for entry in entries:
                     if self._sound(entry):
                         report(_event("cached", [entry]))
                     else:
-                        wanted.setdefault(entry.source, []).append(entry)
+                        wanted.setdefault(entry.sources[0], []).append(entry)
                 for group in wanted.values():
                     self._pull_group(group, report)
         except OSError as error:
             raise DownloadFailed(f"{error.filename or self.root}: {error.strerror or error}") from error
 
     def _pull_group(self, group: Sequence[Entry], report: Report) -> None:
-        source = group[0].source
+        source = group[0].sources[0]
         work = self.root / "models" / f".{group[0].name}.partial"  # ours while we hold the lock of that name
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700)
@@ -160,6 +161,8 @@ class Store:
             report(_event("downloading", group))
             download = work / ".download"
             download.mkdir()
+            if not isinstance(source, WheelSource):
+                raise DownloadFailed(f"{source.title}: only wheels can be pulled so far")
             path = wheel.fetch(source, download, lambda done, total: report(_event("downloading", group, done, total)))
             report(_event("checking", group))
             for entry in group:
@@ -172,7 +175,9 @@ class Store:
 
     def _make(self, entry: Entry, archive: Path, directory: Path) -> None:
         directory.mkdir(mode=0o700)
-        wheel.extract(archive, [(file.member, directory / file.name, file.size) for file in entry.files])
+        wheel.extract(
+            archive, [(file.member or file.name, directory / file.name, file.size or 0) for file in entry.files]
+        )
         advice = f"{archive.name} is not what the catalogue describes; pull again, or correct the catalogue"
         self._check(entry, directory, entry.files, advice)
         for derived in entry.derived:
@@ -209,12 +214,12 @@ class Store:
                 size = path.stat().st_size
             except FileNotFoundError:
                 raise VerifyFailed(f"{where} is missing; {advice}") from None
-            if size != file.size:
+            if file.size is not None and size != file.size:
                 found = f"{size} of" if size < file.size else "more than"  # an extracted one was cut off there
                 raise VerifyFailed(f"{where} has {found} its {file.size} bytes; {advice}")
             with path.open("rb") as stream:
                 found = hashlib.file_digest(stream, "sha256").hexdigest()
-            if found != file.sha256:
+            if file.sha256 is not None and found != file.sha256:
                 raise VerifyFailed(f"{where} has sha256 {found[:12]}... instead of {file.sha256[:12]}...; {advice}")
 
     @contextmanager
@@ -242,16 +247,16 @@ def _event(
     done: int = 0,
     total: int | None = None,
 ) -> PullEvent:
-    return PullEvent(stage, tuple(entry.name for entry in group), group[0].source.requirement, done, total)
+    return PullEvent(stage, tuple(entry.name for entry in group), group[0].sources[0].title, done, total)
 
 
 def _silent(event: PullEvent) -> None:
     """Report to nobody."""
 
 
-def _has_size(path: Path, size: int) -> bool:
+def _has_size(path: Path, size: int | None) -> bool:
     try:
-        return path.stat().st_size == size
+        return size in (None, path.stat().st_size)
     except FileNotFoundError:
         return False
 

@@ -19,8 +19,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sottovoce.models.catalogue import WheelSource
 from sottovoce.models.exceptions import DownloadFailed
+from sottovoce.models.source import WheelSource
 
 # What `--progress-bar raw` prints (pip >= 24.1); 0 of 0 where the server gives no length.
 _PROGRESS = re.compile(r"Progress (\d+) of (\d+)\s*$")

@@ -236,7 +236,8 @@ def models_list(as_json: JsonFlag = False) -> None:
         return
     for model in models:
         here = "installed" if model.installed else ""
-        print(f"{model.name:<24}{model.entry.task:<8}{model.entry.size / 1e6:>7.1f} MB  {here:<11}{model.entry.about}")
+        size = (model.entry.size or 0) / 1e6
+        print(f"{model.name:<24}{model.entry.task:<8}{size:>7.1f} MB  {here:<11}{model.entry.about}")
 
 
 @models_app.command("pull")

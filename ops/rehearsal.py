@@ -17,7 +17,7 @@ from sottovoce.actors.endpoint import ending, unmarked
 from sottovoce.actors.guard import refuse
 from sottovoce.actors.segmenter import Action, Closed, Pause
 from sottovoce.actors.turn import HEARD_S, TurnJudge, turn_model
-from sottovoce.models import OfflineEngine, Store, load_engine
+from sottovoce.models import EngineSettings, OfflineEngine, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
 from sottovoce.shm import FRAME_SAMPLES
@@ -53,7 +53,7 @@ class Rehearsal:
     def __init__(self, config: Config, *, decode_s: float = DECODE_S) -> None:
         store, final = Store(), config.stt.final
         entry = store.catalogue[final.model]
-        self._engine: OfflineEngine = load_engine(entry, store.path(final.model), threads=final.threads)
+        self._engine: OfflineEngine = load_engine(entry, store.path(final.model), EngineSettings(threads=final.threads))
         self._judge = TurnJudge(config.vad)
         self._marks = not entry.guesses_marks
         self._decode = round(decode_s * SAMPLE_RATE)

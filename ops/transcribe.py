@@ -22,7 +22,7 @@ from sottovoce.actors.guard import refuse
 from sottovoce.actors.segmenter import Closed
 from sottovoce.actors.transform import Context, Transformer
 from sottovoce.actors.turn import TurnJudge
-from sottovoce.models import OfflineEngine, Store, check_onnxruntime, load_engine
+from sottovoce.models import EngineSettings, OfflineEngine, Store, check_onnxruntime, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
 from sottovoce.shm import FRAME_SAMPLES
@@ -82,7 +82,7 @@ class Transcriber:
         self._detector = Detector(config.vad)
         self._judge = TurnJudge(config.vad)
         self._engine: OfflineEngine = load_engine(
-            store.catalogue[final.model], store.path(final.model), threads=final.threads
+            store.catalogue[final.model], store.path(final.model), EngineSettings(threads=final.threads)
         )
 
     def transcribe(self, path: Path) -> Transcript:

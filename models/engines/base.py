@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -37,6 +37,25 @@ class Result(msgspec.Struct, frozen=True):
     """Seconds of audio decoded."""
     decode_s: float = 0.0
     """Seconds it took."""
+    load_s: float = 0.0
+    """Seconds that loading the model took, once."""
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person may choose about how a model is run. An engine leaves out what it has no use for."""
+
+    threads: int = 1
+    """Threads that decode."""
+    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
+    """What decodes; "auto" is the best that there is. Where it is not to be had, the processor does, and says so."""
+    language: str = ""
+    """ISO 639-1 of what is spoken; empty for what the model finds out, where it can."""
+    hotwords: tuple[str, ...] = ()
+    """Words and names to be listened for."""
+    gpu_memory: int = 0
+    """Megabytes of a graphics card's memory that may be taken; 0 for as many as there are."""
+    timeout_s: float = 30.0
+    """Longest decode of an engine that runs elsewhere."""
 
 
 class OfflineEngine(Protocol):
@@ -63,6 +82,53 @@ class OfflineEngine(Protocol):
 
     def close(self) -> None:
         """Free the model. Closing twice is fine."""
+
+
+class Stream(Protocol):
+    """One utterance as it is being heard."""
+
+    def accept(self, samples: NDArray[np.float32]) -> None:
+        """Hear more: float32, shape (n,), 16 kHz, full scale 1.0; any number of samples.
+
+        Raises:
+            EngineFailed: the engine broke or was closed.
+            ValueError: wrong shape or dtype.
+        """
+
+    def partial(self) -> Result:
+        """Return the hypothesis so far.
+
+        Raises:
+            EngineFailed: the engine broke or was closed.
+        """
+
+    def finish(self) -> Result:
+        """Return the hypothesis of all that was heard: nothing more will come. Nothing may be asked after that.
+
+        Raises:
+            EngineFailed: the engine broke or was closed.
+        """
+
+
+class StreamingEngine(Protocol):
+    """A recogniser that hears while one speaks. Not for use by two threads at once."""
+
+    @property
+    def name(self) -> str:
+        """The catalogue's name of the model."""
+
+    def warm_up(self) -> None:
+        """Pay what the first decode costs beyond the others."""
+
+    def stream(self) -> Stream:
+        """Begin an utterance; several may be open.
+
+        Raises:
+            EngineFailed: the engine broke or was closed.
+        """
+
+    def close(self) -> None:
+        """Free the model; open streams fail from then on. Closing twice is fine."""
 
 
 def mono_16k(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.models.catalogue import Entry
-from sottovoce.models.engines.base import SAMPLE_RATE, Result, mono_16k
+from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result, mono_16k
 from sottovoce.models.exceptions import EngineFailed
 
 
@@ -24,7 +24,7 @@ class SherpaOffline:
         EngineFailed: a file is missing, or sherpa-onnx lacks or refuses what the entry asks for.
     """
 
-    def __init__(self, entry: Entry, directory: Path, *, threads: int = 1) -> None:
+    def __init__(self, entry: Entry, directory: Path, settings: EngineSettings) -> None:
         self.name = entry.name
         self._entry = entry
         files = {argument: directory / file for argument, file in entry.arguments.items()}
@@ -43,7 +43,7 @@ class SherpaOffline:
             )
         arguments = {argument: str(path) for argument, path in files.items()}
         try:
-            self._recognizer: Any = constructor(**arguments, **entry.options, num_threads=threads)
+            self._recognizer: Any = constructor(**arguments, **entry.options, num_threads=settings.threads)
         except (TypeError, ValueError, RuntimeError) as error:
             raise EngineFailed(f"model {entry.name}: {entry.constructor}: {error}") from error
 

@@ -146,7 +146,7 @@ def engine() -> OfflineEngine:
     store = Store()
     if not store.installed("moonshine-tiny-en"):
         pytest.skip("run: sottovoce models pull moonshine-tiny-en")
-    return load_engine(store.catalogue["moonshine-tiny-en"], store.path("moonshine-tiny-en"), threads=1)
+    return load_engine(store.catalogue["moonshine-tiny-en"], store.path("moonshine-tiny-en"))
 
 
 @pytest.fixture(scope="module")

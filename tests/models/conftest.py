@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from sottovoce.models import Catalogue, Entry, Store
-from sottovoce.models.catalogue import DerivedFile, ModelFile, WheelSource
+from sottovoce.models.catalogue import DerivedFile, ModelFile
 from sottovoce.models.derive import moonshine_tokens
+from sottovoce.models.source import WheelSource
 
 Build = Callable[..., Path]
 TOKENIZER = b"\x05<unk>\x02ab\x81\x01" + b"x" * 129
@@ -69,7 +70,7 @@ def entries() -> dict[str, Entry]:
         engine="sherpa",
         constructor="from_moonshine_v2",
         licence="MIT",
-        source=source,
+        sources=(source,),
         files=(
             ModelFile(name="a.bin", member="tiny_model/a.bin", size=1000, sha256=sha256(b"A" * 1000)),
             ModelFile(name="t.bin", member="tiny_model/t.bin", size=len(TOKENIZER), sha256=sha256(TOKENIZER)),
@@ -85,7 +86,7 @@ def entries() -> dict[str, Entry]:
         name="beta",
         task="sample",
         licence="MIT",
-        source=source,
+        sources=(source,),
         files=(ModelFile(name="b.bin", member="tiny_model/b.bin", size=10, sha256=sha256(b"B" * 10)),),
     )
     return {"alpha": alpha, "beta": beta}

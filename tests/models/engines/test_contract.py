@@ -10,7 +10,7 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
-from sottovoce.models import Catalogue, EngineFailed, OfflineEngine, Result, load_engine
+from sottovoce.models import Catalogue, EngineFailed, EngineSettings, OfflineEngine, Result, load_engine
 
 Samples = NDArray[np.float32]
 
@@ -86,7 +86,7 @@ def test_wrong_arrays_are_refused(engine: OfflineEngine, samples: Samples, rate:
 
 def test_closing_twice_is_fine(engine: OfflineEngine, real: Callable[[str], Path]) -> None:
     """An engine may be closed twice, says so when it is used then, and takes no other down with it."""
-    other = load_engine(Catalogue.load()[engine.name], real(engine.name), threads=2)
+    other = load_engine(Catalogue.load()[engine.name], real(engine.name), EngineSettings(threads=2))
     other.warm_up()
     other.close()
     other.close()
