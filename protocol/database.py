@@ -11,7 +11,7 @@ import functools
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -204,14 +204,14 @@ class Database:
     def _migrate(self) -> None:
         if self._version() != SCHEMA_VERSION:
             with self._transaction():
-                version = self._version()  # another process may have been first
+                version = self._version()
                 if version > SCHEMA_VERSION:
                     raise JournalError(
                         f"{self.path}: written by a newer sottovoce (journal version {version}, this one knows "
                         f"{SCHEMA_VERSION}); upgrade sottovoce, or move the file aside"
                     )
-                if version < SCHEMA_VERSION:
-                    for statement in _UPGRADES[version] if version else _SCHEMA.split(";\n"):
+                if version < SCHEMA_VERSION:  # another process may have been first
+                    for statement in _statements(self.path, version):
                         self._db.execute(statement)
 
         for statement in _INDICES:  # they came later than the tables
@@ -317,6 +317,21 @@ def set_aside_damaged(path: Path) -> Path | None:
         if companion.exists():
             companion.rename(aside.with_name(aside.name + suffix))
     return aside
+
+
+def _statements(path: Path, version: int) -> Sequence[str]:
+    """Return what makes a journal of an older version, 0 being an empty file, one of this.
+
+    Raises:
+        JournalError: there was never such a version.
+    """
+    if version == 0:
+        return _SCHEMA.split(";\n")
+    if version not in _UPGRADES:
+        raise JournalError(
+            f"{path}: no journal has version {version}; it is damaged, or another program's: move it aside"
+        )
+    return _UPGRADES[version]
 
 
 def _text(data: bytes) -> str:
