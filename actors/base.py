@@ -162,7 +162,7 @@ class Actor:
             while not self.stopping:
                 self.health.look()
                 turns.add(1)
-                self._hear_all()
+                self.hear_all()
                 with contextlib.suppress(JournalUnavailable):  # told by `endure`; what waits is in the journal still
                     self.work()
                     self._available()
@@ -215,7 +215,8 @@ class Actor:
         with contextlib.suppress(BlockingIOError):
             wake.recv(64)
 
-    def _hear_all(self) -> None:
+    def hear_all(self) -> None:
+        """Take in the events that have come; the loop does it once a turn."""
         self.publisher.welcome()
         if self.subscriber is not None:
             heard = 0

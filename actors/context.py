@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.actors.endpoint import ending
-from sottovoce.models import OfflineEngine, Result
+from sottovoce.models import Result
 from sottovoce.protocol.clocks import SAMPLE_RATE
 
 DEFAULT_LIMIT_S = 10.0
@@ -67,6 +67,7 @@ most; the sentences of beckett.wav, which it puts in a row as well, with 0.63 at
 _MARKS = ".,;:?!…"
 _MENDED = 3  # words before a cut that may come out otherwise
 
+Decode = Callable[[NDArray[np.float32]], Result]
 Samples = Callable[[int, int], NDArray[np.float32]]
 """Returns samples [first, end)."""
 
@@ -95,12 +96,12 @@ class ContextDecoder:
     """Decodes the segments of one sample clock, in order.
 
     Args:
-        engine: the recogniser.
+        decode: the recogniser's, of samples (float32, shape (n,), 16 kHz).
         limit_s: longest joint decode in seconds; 0 decodes every segment alone.
     """
 
-    def __init__(self, engine: OfflineEngine, *, limit_s: float = DEFAULT_LIMIT_S) -> None:
-        self._engine = engine
+    def __init__(self, decode: Decode, *, limit_s: float = DEFAULT_LIMIT_S) -> None:
+        self._decode = decode
         self._limit = round(limit_s * SAMPLE_RATE)
         self._heard: deque[Heard] = deque(maxlen=16)
 
@@ -141,7 +142,7 @@ class ContextDecoder:
         begins = context[0].first if context else self._lead(samples, first, end, floor, hasty=hasty)
         spent = 0.0
         if begins is not None:
-            joint = self._engine.decode(samples(begins, end))
+            joint = self._decode(samples(begins, end))
             spent = joint.decode_s
             before = " ".join(heard.text for heard in context) if context else self._heard[-1].text
             known, text = (context and split(before, joint.text)) or join(before, joint.text) or ("", "")
@@ -153,7 +154,7 @@ class ContextDecoder:
                     text=text, language=joint.language, audio_s=(end - first) / SAMPLE_RATE, decode_s=spent,
                     continues=not mark, mend=self._mend(mark),
                 )  # fmt: skip
-        alone = self._engine.decode(samples(first, end))
+        alone = self._decode(samples(first, end))
         text = alone.text
         if text and self._over(first, floor):
             text = f". {text}"
@@ -178,7 +179,7 @@ class ContextDecoder:
         stop = min(beyond, end + round(_AHEAD_S * SAMPLE_RATE))
         if stop - end < _HEARD_AHEAD_S * SAMPLE_RATE:
             return bare
-        joint = self._engine.decode(samples(_quietest(samples, end, first), stop))
+        joint = self._decode(samples(_quietest(samples, end, first), stop))
         known, more = join(text, joint.text) or ("", "")
         return mended(bare, known) if more else bare
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from sottovoce.models.footprint import footprint
 from sottovoce.protocol.config import Stage
 from sottovoce.protocol.exceptions import JournalUnavailable
 from sottovoce.protocol.journal import Journal
@@ -31,12 +31,8 @@ _MB = 1_000_000
 
 def pss(pid: int) -> int | None:
     """Return the proportional set size of a process in bytes; None if it has ended, or is another user's."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_bytes().splitlines()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return None
-    kilobytes = [line.split()[1] for line in lines if line.startswith(b"Pss:")]
-    return int(kilobytes[0]) * 1024 if kilobytes else None  # a zombie has no lines
+    found = footprint(pid)
+    return None if found is None else found.pss
 
 
 @dataclass(frozen=True, slots=True)

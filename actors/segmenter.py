@@ -28,7 +28,7 @@ its end that the rest would be too short for speech and be lost. In a pause ther
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sottovoce.actors.endpoint import profile
@@ -71,8 +71,12 @@ class Closed:
     speech_end: int
     reason: Literal["silence", "stop", "length", "gap"]
     position: int
-    turn: float | None = None
+    turn: float | None = field(default=None, compare=False)
     """The probability, by the voice, that the speaker was finished; None where nobody has judged."""
+    speech: int = field(default=0, compare=False)
+    """Samples of it that were taken for speech."""
+    sure: float = field(default=0.0, compare=False)
+    """Mean probability of speech over these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ class Segmenter:
         self._first: int | None = None
         self._confirmed = self._voiced = self._paused = False
         self._speech_first = self._speech_end = self._heard = 0
+        self._sure = 0.0  # probability times samples, over what was taken for speech
         self._endpoint = self._usual
         self._levels: deque[tuple[int, int, float, bool]] = deque()
 
@@ -138,6 +143,7 @@ class Segmenter:
             self._remember(start, level, voiced)
         if voiced:
             self._heard += samples
+            self._sure += probability * samples
             self._speech_end = self.position
             if self._paused:
                 self._paused, self._endpoint = False, self._usual
@@ -179,6 +185,7 @@ class Segmenter:
         if probability >= self._threshold:
             self._first = max(self._floor, start - self._preroll)
             self._voiced, self._speech_first, self._speech_end, self._heard = True, start, self.position, samples
+            self._sure = probability * samples
             return self._judge(self._first)
         if self.position - self._since >= _IDLE_BOUNDARY:
             floor = max(self._floor, self.position - self._preroll)
@@ -211,11 +218,12 @@ class Segmenter:
     def _close(self, first: int, reason: Literal["silence", "stop", "length", "gap"]) -> Closed:
         end = min(self._speech_end + self._tail, self.position)
         speech_first, speech_end, position = self._speech_first, self._speech_end, self.position
+        speech, sure = self._heard, self._sure / self._heard
         self.reset(position, end)
-        return Closed(first, end, speech_first, speech_end, reason, position)
+        return Closed(first, end, speech_first, speech_end, reason, position, speech=speech, sure=sure)
 
     def _cut(self, first: int) -> Closed:
-        at, quietest, after = self.position, float("inf"), 0
+        at, quietest, after, left = self.position, float("inf"), 0, 0
         frames = list(self._levels)
         for i in range(len(frames) - 1, _QUIET_FRAMES // 2 - 1, -1):
             start, end, _, voiced = frames[i]
@@ -223,7 +231,8 @@ class Segmenter:
             window = frames[i - _QUIET_FRAMES // 2 : i + _QUIET_FRAMES // 2 + 1]
             level = sum(level for _, _, level, _ in window)
             if len(window) == _QUIET_FRAMES and after >= self._min_speech and level <= quietest:
-                at, quietest = start, level
+                at, quietest, left = start, level, after
         speech_first, speech_end = self._speech_first, min(self._speech_end, at)
+        speech, sure = self._heard - left, self._sure / self._heard
         self.reset(at, at)
-        return Closed(first, at, speech_first, speech_end, "length", at)
+        return Closed(first, at, speech_first, speech_end, "length", at, speech=speech, sure=sure)

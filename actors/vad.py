@@ -220,7 +220,8 @@ class Vad(Actor):
             self.publish(
                 SegmentClosed(
                     stream=reader.stream, first=segment.first, end=segment.end, speech_end=segment.speech_end,
-                    reason=segment.reason, turn=segment.turn,
+                    reason=segment.reason, turn=segment.turn, speech_s=round(segment.speech / SAMPLE_RATE, 3),
+                    sure=round(segment.sure, 3),
                 )
             )  # fmt: skip
             self.log.info(

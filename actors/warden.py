@@ -9,6 +9,7 @@ dies a second after its start. The warden watches the turn counters of all stage
 - more than `restarts` deaths within `window`: the recogniser gets its fallback model, any other stage, or a recogniser
   that has it already, is parked. The person is told what goes on without it;
 - more memory than it may: it is asked to end between two utterances, and started again (`actors.memory`);
+- memory short on the machine: the draft's model goes, then caches, and the person is told (`actors.pressure`);
 - an orderly end that supervisord did not ask for: it is started again. So nothing has to be remembered of who asked.
 
 When a stage dies, supervisord may sleep up to a second before it looks; the warden hears of the death at once through a
@@ -29,16 +30,19 @@ from functools import partial
 
 import zmq
 
+from sottovoce.actors import blame
 from sottovoce.actors.base import IDLE_TICK_MS, STATES, Actor, run
 from sottovoce.actors.exceptions import EXIT_OK, EXIT_UNMENDABLE, ActorError
 from sottovoce.actors.fallback import STAGE as FINAL
 from sottovoce.actors.fallback import Fallback
 from sottovoce.actors.memory import Excess, Quiet, Scales
 from sottovoce.actors.parent import Parent
+from sottovoce.actors.pressure import PressureWatch
 from sottovoce.actors.process import STACKS_SIGNAL, frozen
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.protocol.bus import STAGES
-from sottovoce.protocol.exceptions import JournalUnavailable
+from sottovoce.protocol.choice import settled
+from sottovoce.protocol.exceptions import JournalUnavailable, ProtocolError
 from sottovoce.protocol.messages import Event
 from sottovoce.shm import CountersView, ShmError
 
@@ -75,6 +79,8 @@ class Watched:
     """It is to be replaced in a quiet moment."""
     parking: bool = False
     """It is to be stopped, and supervisord has not done so yet."""
+    doing: str = ""
+    """What the process that died last said that it did; "" where nobody saw it."""
     ending: int = 0
     """The process that was asked to end; 0 for none."""
 
@@ -97,7 +103,7 @@ class Warden(Actor):
         config = self.config.warden
         self.scales = Scales(growth=config.growth, limits=config.memory, every=config.memory_every)
         self.quiet = Quiet(self.journal, max_segment=self.config.vad.max_segment)
-        self.fallback = Fallback(self.paths, self.config.stt.final)
+        self.pressure = PressureWatch(self.paths, self.config)
         self.watching = True
 
     def hear(self, event: Event) -> None:
@@ -120,6 +126,8 @@ class Warden(Actor):
             if watched.view is not None:
                 self._watch(stage, watched, watched.view)
         self._weigh()
+        for level, text in self.pressure.look():
+            self.notice(level, "pressure", text)
         # Asking costs supervisord and this process a millisecond each, so only while somebody is missing.
         missing = any(watched.view is None for watched in self.watched.values())
         if missing and not self.parent.stopped and time.monotonic() - self.checked >= 1.0:
@@ -142,6 +150,7 @@ class Warden(Actor):
             if watched.pidfd is not None and not select.select([watched.pidfd], (), (), 0)[0]:
                 return
             self._detach(watched)
+            watched.doing = self._state(self._counters(watched, watched.view))
             watched.view.close()
             watched.view, dead, watched.pid = None, watched.pid, 0
             self._death(stage, watched, dead)
@@ -188,15 +197,23 @@ class Warden(Actor):
         """A stage has used up its restarts: give it another model, if there is one, or park it."""
         died = f"died more than {self.config.warden.restarts} times in {self.config.warden.window:g} s"
         why = ""
-        if stage == FINAL and not (why := self.fallback.refusal()):
-            self.notice("warning", "fallback", self.fallback.take(f"with which {stage} {died}"))
+        try:
+            stt = settled(self.paths, self.config).stt
+        except ProtocolError:  # a damaged choice, which the stage itself tells of
+            stt = self.config.stt
+        fallback = Fallback(self.paths, stt.final)
+        if stage == FINAL and not (why := fallback.refusal()):
+            accused = blame.accuse(stage, stt, watched.doing, died)
+            self.notice("warning", "fallback", fallback.take(f"with which {stage} {died}{accused}"))
             if watched.pid:  # it was started while nobody looked, with the model that it dies of
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(watched.pid, signal.SIGKILL)
             self._supervise(self.supervisor.wake)
             return
         self.page.add("parked")
-        self._tell(stage, watched, f"{stage} {died} and is parked{f' ({why})' if why else ''}")
+        # What is typed hangs on the final: there a doubtful model is better than none.
+        accused = "" if stage == FINAL else blame.accuse(stage, stt, watched.doing, died)
+        self._tell(stage, watched, f"{stage} {died} and is parked{f' ({why})' if why else ''}{accused}")
         watched.parking = True
         self._supervise(partial(self._park, stage, watched))
 
@@ -211,7 +228,7 @@ class Warden(Actor):
                 self.notice("warning", "memory", impossible)
             return
         config = self.config.warden
-        state = STATES[counters["state"]] if 0 <= counters["state"] < len(STATES) else "ready"
+        state = self._state(counters)
         limit = {"loading": config.loading_limit, "busy": config.busy_limit}.get(state, config.stalled_after)
         still = now - watched.moved_at
         if still < min(limit, config.stalled_after) or (still < limit and not frozen(view.pid)):
@@ -225,6 +242,10 @@ class Warden(Actor):
         self.notice("warning", "stalled", f"{stage} ({state}) made no progress for {still:.1f} s and is replaced")
         self._signal(view, signal.SIGKILL)
         watched.moved_at = now
+
+    @staticmethod
+    def _state(counters: dict[str, int]) -> str:
+        return STATES[counters["state"]] if 0 <= counters["state"] < len(STATES) else "ready"
 
     def _counters(self, watched: Watched, view: CountersView) -> dict[str, int]:
         """Read a page, which a living stage mends in each turn (`actors.health`): a damaged one is no progress."""
@@ -313,6 +334,7 @@ class Warden(Actor):
 
     def teardown(self) -> None:
         """Let all go."""
+        self.pressure.close()
         for watched in self.watched.values():
             self._detach(watched)
             if watched.view is not None:

@@ -17,11 +17,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from sottovoce.models.exceptions import CatalogueInvalid, UnknownModel
+from sottovoce.models.guard_settings import GuardSettings
 from sottovoce.models.source import Sha256, Size, Source
 
 # Names become directories and files of the cache, so nothing that could climb out of it is a name.
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, msgspec.Meta(pattern=_NAME)]
+Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}$")]
+ServerUrl = Annotated[str, msgspec.Meta(pattern=r"^((https?|wyoming)://[^\s/]+\S*)?$")]
 
 
 class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +59,7 @@ class Wer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     percent: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
     source: str
     """Who says so: a page or a paper."""
-    language: str = "en"
+    language: Language = "en"
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,24 +74,27 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     derived: tuple[DerivedFile, ...] = ()
     about: str = ""
     """One line for people."""
-    languages: tuple[str, ...] = ()
-    """ISO 639-1 codes; empty where language does not matter."""
+    languages: tuple[Language, ...] = ()
+    """ISO 639-1 codes, of ISO 639-3 for what has none there ("yue"); empty where language does not matter."""
     engine: Literal["sherpa", "onnx", "pocketsphinx", "bridge", "remote", "silero", "smart-turn"] | None = None
     streaming: bool = False
     """It hears while one speaks, and gives a hypothesis at any time."""
     memory: int = 0
-    """Megabytes that a process with it takes, once it has decoded 30 s; 0 where nobody has measured it."""
+    """Megabytes that a process with it takes, once it has decoded 30 s; 0 where nobody has measured it. `fit.py`
+    estimates it then."""
     wer: tuple[Wer, ...] = ()
     constructor: str = ""
-    """sherpa: a class method of `sherpa_onnx.OfflineRecognizer`, or of `OnlineRecognizer` where it is streaming.
-    onnx: the model's type, as `onnx_asr.load_model` names it."""
+    """sherpa: a class method of `sherpa_onnx.OfflineRecognizer`, or of `OnlineRecognizer` where it is streaming; for a
+    task of punctuation a class, `OnlinePunctuation` or `OfflinePunctuation`. onnx: the model's type, as
+    `onnx_asr.load_model` names it."""
     arguments: dict[str, Name] = {}
-    """sherpa: constructor arguments that are files of this model."""
+    """sherpa, pocketsphinx: constructor arguments that are files of this model."""
     options: dict[str, str | int | float | bool] = {}
-    """The other arguments of the engine."""
+    """The other arguments of the engine; sherpa: "{directory}" stands for the directory of the model's files."""
     command: tuple[str, ...] = ()
-    """bridge: the child program and its arguments; "{directory}" stands for the model's files."""
-    url: str = ""
+    """bridge: the child program and its arguments; "{directory}" stands for the model's files, "{python}" for the
+    Python that runs Sottovoce."""
+    url: ServerUrl = ""
     """remote: the server, `http://host:port/v1` or `wyoming://host:port`."""
     language_option: str = ""
     """The option that takes the language to be heard, where the model knows several and can be told."""
@@ -98,6 +104,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its last mark is one, whether or not more will come: it puts a full stop or a comma behind half a sentence."""
     minimum_samples: int = 0
     """Samples at 16 kHz below which the model is not called and the text is empty."""
+    guard: GuardSettings = GuardSettings()
+    """What counts as invented, for this model."""
 
     def __post_init__(self) -> None:
         names = [file.name for file in self.all_files]
@@ -115,6 +123,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("command belongs to engine bridge, which needs one")
         if (self.engine == "remote") != bool(self.url):
             raise ValueError("url belongs to engine remote, which needs one")
+        if len(set(self.languages)) != len(self.languages):
+            raise ValueError("languages names one twice")
         if bool(self.sources) != bool(self.files):
             raise ValueError("sources and files belong together: where the files come from, and which they are")
 
@@ -209,6 +219,11 @@ def read(path: Path) -> dict[str, Entry]:
 
 
 def _entry(path: Path, name: str, body: Any) -> Entry:
+    # TOML takes [models.tiny-0.6b] for a table "6b" in a table "tiny-0".
+    if isinstance(body, dict) and body and all(isinstance(value, dict) for value in body.values()):
+        raise CatalogueInvalid(
+            f'{path}: models.{name}: a name with a dot in it needs quotes: [models."{name}.{next(iter(body))}"]'
+        )
     # Entry by entry, since msgspec writes a key of a mapping as `[...]` and the user needs to know which.
     try:
         return msgspec.convert({**body, "name": name} if isinstance(body, dict) else body, Entry)

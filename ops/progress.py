@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -22,7 +23,7 @@ class ProgressBar:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
-        self._stage = ""
+        self._shown = ("", "")
         self._drawn_at = 0.0
 
     def __call__(self, event: PullEvent) -> None:
@@ -30,8 +31,8 @@ class ProgressBar:
         names = ", ".join(event.models)
         if event.stage == "cached":
             return
-        new = event.stage != self._stage
-        self._stage = event.stage
+        new = (event.stage, event.detail) != self._shown
+        self._shown = event.stage, event.detail
         if self._terminal and event.stage == "downloading" and event.total:
             last = event.done >= event.total
             if not new and not last and time.monotonic() - self._drawn_at < _EVERY_S:
@@ -43,5 +44,8 @@ class ProgressBar:
             self._stream.write(f"\r\x1b[K{names} {bar} {megabytes}")
         elif new:
             start, end = ("\r\x1b[K", "" if event.stage != "ready" else "\n") if self._terminal else ("", "\n")
-            self._stream.write(f"{start}{names}: {event.stage}{end}")
+            detail = f" ({event.detail})" if event.detail else ""
+            if detail and self._terminal:  # one line, whatever its length, that the bar can take again
+                detail = detail[: max(20, shutil.get_terminal_size().columns - len(names) - 12)]
+            self._stream.write(f"{start}{names}: {event.stage}{detail}{end}")
         self._stream.flush()

@@ -15,9 +15,9 @@ from sottovoce.actors.context import ContextDecoder, Decoded
 from sottovoce.actors.detector import Detector
 from sottovoce.actors.endpoint import ending, unmarked
 from sottovoce.actors.guard import refuse
+from sottovoce.actors.loaded import Loaded
 from sottovoce.actors.segmenter import Action, Closed, Pause
 from sottovoce.actors.turn import HEARD_S, TurnJudge, turn_model
-from sottovoce.models import EngineSettings, OfflineEngine, Store, load_engine
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
 from sottovoce.shm import FRAME_SAMPLES
@@ -51,11 +51,8 @@ class Rehearsal:
     """
 
     def __init__(self, config: Config, *, decode_s: float = DECODE_S) -> None:
-        store, final = Store(), config.stt.final
-        entry = store.catalogue[final.model]
-        self._engine: OfflineEngine = load_engine(entry, store.path(final.model), EngineSettings(threads=final.threads))
+        self._loaded = Loaded(config.stt.final.model, config, config.stt.final)
         self._judge = TurnJudge(config.vad)
-        self._marks = not entry.guesses_marks
         self._decode = round(decode_s * SAMPLE_RATE)
 
     def run(self, samples: NDArray[np.float32], config: Config) -> list[Said]:
@@ -70,7 +67,7 @@ class Rehearsal:
     def segments(self, samples: NDArray[np.float32], config: Config) -> list[Said]:
         """Listen as `run` does, and return all segments, with those that are suppressed."""
         detector = Detector(config.vad)
-        decoder = ContextDecoder(self._engine, limit_s=config.stt.final.context)
+        decoder = ContextDecoder(self._loaded.get().decode, limit_s=config.stt.final.context)
         language = config.transform.language
         found: list[Said] = []
         decoded: dict[tuple[int, int], tuple[Decoded, int]] = {}
@@ -96,7 +93,12 @@ class Rehearsal:
                 elif isinstance(action, Closed):
                     result, at = decode(action.first, action.end)
                     text = result.text.strip()
-                    reason = refuse(text, (action.end - action.first) / SAMPLE_RATE) if text else "no words"
+                    evidence = self._loaded.evidence(
+                        result, samples[action.first : action.end], speech_s=action.speech / SAMPLE_RATE,
+                        sure=action.sure,
+                    )  # fmt: skip
+                    seconds = (action.end - action.first) / SAMPLE_RATE
+                    reason = refuse(text, seconds, evidence) if text else "no words"
                     if reason is not None:
                         decoder.forget()
                         found.append(Said(action.first, action.end, text, max(at, action.position), reason))
@@ -114,7 +116,7 @@ class Rehearsal:
                 if turn is not None:
                     take(detector.judge(pause.first, pause.end, turn))
                 if refuse(text, (pause.end - pause.first) / SAMPLE_RATE) is None:
-                    take(detector.read(pause.first, pause.end, ending(text, language, marks=self._marks)))
+                    take(detector.read(pause.first, pause.end, ending(text, language, marks=self._loaded.marks)))
             take(detector.push(start, samples[start : start + FRAME_SAMPLES]))
             start = detector.position
         take(list(detector.flush()))

@@ -14,6 +14,7 @@ words is right is taken by its time. No final covers what had not begun when it 
 - WER: edits that make all finals into all that was said, a word each, over the words that were said.
 
 Words are compared after OpenAI's normalisation (letters only, numbers as digits, British and American spelling alike).
+In the languages of `LETTERS`, each letter counts as a word, as in Whisper's own evaluation.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ import numpy as np
 from sottovoce.ops.compose import Utterance
 from sottovoce.ops.exceptions import OpsError
 
+LETTERS: Final = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
+"""Languages that are written without spaces between words."""
 BINS_S: Final = (0.2, 0.4, 0.6, 0.8, 1.0, float("inf"))
 """Edges of the lengths by which pauses are told apart."""
 
@@ -156,7 +159,7 @@ def normaliser(language: str) -> Callable[[str], tuple[str, ...]]:
         from whisper_normalizer.english import EnglishTextNormalizer
     except ModuleNotFoundError as error:
         raise _not_installed("whisper-normalizer") from error
-    normalise = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer()
+    normalise = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer(split_letters=language in LETTERS)
     return cache(lambda text: tuple(normalise(text).split()))
 
 

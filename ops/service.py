@@ -18,12 +18,14 @@ from sottovoce.actors.process import end_with_parent, frozen
 from sottovoce.actors.supervisor import Supervisor, SupervisorUnreachable
 from sottovoce.actors.turn import turn_model
 from sottovoce.models import Store
+from sottovoce.models.languages import check_languages
 from sottovoce.models.runtime import check_onnxruntime
 from sottovoce.ops import preflight
 from sottovoce.ops.exceptions import AlreadyRunning, ServiceError
 from sottovoce.ops.preflight import StateLock
 from sottovoce.ops.supervision import STOP_WAIT_S, generate, stages
 from sottovoce.protocol.bus import Subscriber
+from sottovoce.protocol.choice import settled
 from sottovoce.protocol.clocks import boot_id
 from sottovoce.protocol.config import Config, load_config
 from sottovoce.protocol.control import request
@@ -76,8 +78,9 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
     """
     preflight.raise_descriptor_limit()
     paths.ensure()
-    config = load_config(paths.config)
+    config = settled(paths, load_config(paths.config))
     check_onnxruntime()
+    check_languages(config, Store().catalogue)
     if detach and "stdout" in config.inject.backends:
         raise ServiceError('the "stdout" back end needs a terminal to write to; run `sottovoce up` without --detach')
     try:
@@ -265,7 +268,7 @@ def sweep(paths: Paths) -> None:
             journal = Journal(path, keep=keep)
             keep_ring = journal.undrained() is not None or journal.oldest("segmented") is not None
             journal.close()
-    own = {*stages(Config()), "supervisord", "supervisor", "service", "ring", "audio", "control"}
+    own = {*stages(Config()), "supervisord", "supervisor", "service", "decode", "ring", "audio", "control"}
     if keep == "none" and not keep_ring:
         own.add("journal")
     for directory in {paths.runtime, paths.shared}:

@@ -19,10 +19,11 @@ from sottovoce.actors.context import GAP_S, ContextDecoder, unstopped
 from sottovoce.actors.detector import Detector
 from sottovoce.actors.endpoint import unmarked
 from sottovoce.actors.guard import refuse
+from sottovoce.actors.loaded import Loaded
 from sottovoce.actors.segmenter import Closed
 from sottovoce.actors.transform import Context, Transformer
 from sottovoce.actors.turn import TurnJudge
-from sottovoce.models import EngineSettings, OfflineEngine, Store, check_onnxruntime, load_engine
+from sottovoce.models import check_onnxruntime
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
 from sottovoce.shm import FRAME_SAMPLES
@@ -75,15 +76,12 @@ class Transcriber:
 
     def __init__(self, config: Config) -> None:
         check_onnxruntime()
-        store = Store()
         final = config.stt.final
         self._config = config
         self._transformer = Transformer.load(config.transform.language, commands=False)
         self._detector = Detector(config.vad)
         self._judge = TurnJudge(config.vad)
-        self._engine: OfflineEngine = load_engine(
-            store.catalogue[final.model], store.path(final.model), EngineSettings(threads=final.threads)
-        )
+        self._loaded = Loaded(final.model, config, final)
 
     def transcribe(self, path: Path) -> Transcript:
         """Return the transcript of a file of any rate and channel count.
@@ -111,12 +109,15 @@ class Transcriber:
             return samples[first:end]
 
         before = Context()
-        decoder = ContextDecoder(self._engine, limit_s=self._config.stt.final.context)
+        decoder = ContextDecoder(self._loaded.get().decode, limit_s=self._config.stt.final.context)
         held: Piece | None = None  # what follows may tell that its full stop was none
         for closed in self._segments(samples):
             decoded = decoder.decode(read, closed.first, closed.end)
             text = decoded.text.strip()
-            if not text or refuse(text, (closed.end - closed.first) / SAMPLE_RATE) is not None:
+            evidence = self._loaded.evidence(
+                decoded, read(closed.first, closed.end), speech_s=closed.speech / SAMPLE_RATE, sure=closed.sure
+            )
+            if not text or refuse(text, (closed.end - closed.first) / SAMPLE_RATE, evidence) is not None:
                 decoder.forget()
             else:
                 cut = closed.reason == "length"

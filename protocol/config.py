@@ -19,8 +19,12 @@ Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
 Short = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
 Decibels = Annotated[float, msgspec.Meta(ge=0.0, le=40.0)]
 Probability = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
-Threads = Annotated[int, msgspec.Meta(ge=1, le=64)]
+Threads = Annotated[int, msgspec.Meta(ge=0, le=64)]
+Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Megabytes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+BaseUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+[^\s]*\Z")]
+Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 Keep = Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]{0,3}d|session|none)\Z")]
 
 
@@ -84,9 +88,18 @@ class FinalConfig(_Section, frozen=True):
     """`[stt.final]`: the recogniser whose text is typed."""
 
     model: str = "moonshine-tiny-en"
+    provider: Provider = "auto"
+    """What runs it, where its engine has a choice (`onnx`): the best that there is, "cpu", "cuda" or "tensorrt"."""
     threads: Threads = 1
+    """0: as many as `sottovoce models probe` found to be best for this model here; 1 where it was not probed."""
+    unload_after: Seconds = 0.0
+    """The model is taken out of memory when nothing was recorded for so long, and loaded again when a recording begins,
+    while the first words wait in the ring; 0: never."""
     context: Annotated[float, msgspec.Meta(ge=0.0, le=30.0)] = 10.0
     """A segment is decoded together with what was said in so many seconds before its end; 0 decodes it alone."""
+    gate: bool = False
+    """A draft of the whole segment in which there is high confidence is taken for the final, and the heavier model does
+    not decode it. It pays where `[stt.draft] model` is another one."""
     fallback: str = "moonshine-tiny-en"
     """The model that takes over where `model` cannot be loaded or keeps killing its process; "" for none."""
 
@@ -96,7 +109,11 @@ class DraftConfig(_Section, frozen=True):
 
     enabled: bool = True
     model: str = "moonshine-tiny-en"
+    provider: Provider = "auto"
     threads: Threads = 1
+    """0: as of `[stt.final]`."""
+    unload_after: Seconds = 0.0
+    """As of `[stt.final]`."""
     interval: Seconds = 0.2
     """Shortest time between two drafts; the process lengthens it when decoding is slow."""
 
@@ -104,8 +121,31 @@ class DraftConfig(_Section, frozen=True):
 class SttConfig(_Section, frozen=True):
     """`[stt]`."""
 
+    language: Annotated[str, msgspec.Meta(pattern=r"^([a-z]{2,3})?\Z")] = ""
+    """What is spoken, ISO 639-1: the models are told, and text in another writing is refused. "" is what the model
+    finds out, or the one language that it has. What is written follows `[transform] language`, whatever this says."""
+    mode: Literal["parallel", "cascaded"] = "parallel"
+    """"parallel": draft and final decode at the same time, each on cores of its own; "cascaded": never at once, for a
+    machine with one core to spare."""
     final: FinalConfig = FinalConfig()
     draft: DraftConfig = DraftConfig()
+
+
+class VocabularyConfig(_Section, frozen=True):
+    """`[vocabulary]`: words and names that the recogniser is to listen for, where it can (`sottovoce models info`)."""
+
+    words: Annotated[tuple[Word, ...], msgspec.Meta(max_length=500)] = ()
+    """As they are to be written: "Sottovoce", "Ada Lovelace". The most important first."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no engine could make anything of."""
+        seen = set[str]()
+        for number, word in enumerate(self.words, 1):
+            if word != word.strip() or not any(map(str.isalnum, word)):
+                raise ValueError(f"words: word {number} is blank, or has blanks around it")
+            if word in seen:
+                raise ValueError(f"words: word {number} is there twice")
+            seen.add(word)
 
 
 class TransformConfig(_Section, frozen=True):
@@ -163,6 +203,46 @@ class WardenConfig(_Section, frozen=True):
     """Every so often the memory of one stage is measured, of each in turn."""
 
 
+class ModelsConfig(_Section, frozen=True):
+    """`[models]`: how models come here, and how much room they may take."""
+
+    mirrors: dict[BaseUrl, BaseUrl] = {}
+    """`[models.mirrors]`: `"https://github.com" = "https://mirror.example/github"` has the second asked instead of the
+    first; so for "https://huggingface.co" and any other base of a URL. No token is sent to a mirror."""
+    offline: bool = False
+    """Never download anything; what is not here is named. SOTTOVOCE_OFFLINE=1 and HF_HUB_OFFLINE=1 do the same."""
+    cache_limit: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] = 0
+    """Megabytes: beyond them `models pull` and `models gc` remove what was longest not used; 0 for no limit."""
+
+
+class MemoryConfig(_Section, frozen=True):
+    """`[memory]`: how much the models may take, and what is done when memory runs short."""
+
+    ram: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    """MB that the recognisers may take together; the final has its share first. 0: as many as are free."""
+    vram: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    """MB of a graphics card's memory that a model may take; 0: as many as are free."""
+    ram_high: Percent = 80
+    """From here on, in percent of the machine's memory, or of the control group's, drafts are not shown: their model is
+    taken out of memory until there is room again."""
+    ram_critical: Percent = 90
+    """From here on, what is kept of files and what is freed is given back too, and the person is told."""
+    vram_high: Percent = 85
+    """The same for graphics cards, where the package `nvidia-ml-py` is installed."""
+    vram_critical: Percent = 95
+    check_every: Annotated[float, msgspec.Meta(ge=0.1, le=3600.0)] = 2.0
+    """Every so often memory is looked at."""
+
+    def __post_init__(self) -> None:
+        """Refuse levels in the wrong order."""
+        for kind, high, critical in (
+            ("ram", self.ram_high, self.ram_critical),
+            ("vram", self.vram_high, self.vram_critical),
+        ):
+            if high > critical:
+                raise ValueError(f"{kind}_high must not exceed {kind}_critical")
+
+
 class LogConfig(_Section, frozen=True):
     """`[log]`."""
 
@@ -176,10 +256,13 @@ class Config(_Section, frozen=True):
     ptt: PttConfig = PttConfig()
     vad: VadConfig = VadConfig()
     stt: SttConfig = SttConfig()
+    vocabulary: VocabularyConfig = VocabularyConfig()
     transform: TransformConfig = TransformConfig()
     inject: InjectConfig = InjectConfig()
     history: HistoryConfig = HistoryConfig()
     warden: WardenConfig = WardenConfig()
+    models: ModelsConfig = ModelsConfig()
+    memory: MemoryConfig = MemoryConfig()
     log: LogConfig = LogConfig()
 
     def __post_init__(self) -> None:

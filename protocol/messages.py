@@ -8,7 +8,7 @@ together; a known type with a wrong body is an error that names the JSON path an
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -131,12 +131,20 @@ class SegmentClosed(Utterance, frozen=True, tag="segment.closed"):
     reason: Literal["silence", "stop", "length", "gap"]
     turn: float | None = None
     """The probability, by the voice, that the speaker was finished; None where nobody has judged."""
+    speech_s: float | None = None
+    """Seconds of it that the VAD took for speech."""
+    sure: float | None = None
+    """The VAD's mean probability over these."""
 
 
 class SegmentsDrained(Body, frozen=True, tag="segment.drained"):
     """Every sample of a recording has been looked at."""
 
     generation: int
+
+
+Confidence: TypeAlias = Literal["low", "medium", "high"]
+"""How sure it is that this was said, see `actors.confidence`."""
 
 
 class Draft(Utterance, frozen=True, tag="transcript.draft"):
@@ -148,6 +156,10 @@ class Draft(Utterance, frozen=True, tag="transcript.draft"):
     """Length in characters of the prefix that two successive hypotheses agreed on (LocalAgreement-2)."""
     window_id: int
     """Grows with every decode, across processes and restarts: CLOCK_MONOTONIC ns at the decode's start."""
+    number: int = 1
+    """Counts the decodes of this utterance that had words; one that is missing was late, and dropped."""
+    confidence: Confidence = "low"
+    model: str = ""
 
 
 class Final(Utterance, frozen=True, tag="transcript.final"):
@@ -167,6 +179,7 @@ class Final(Utterance, frozen=True, tag="transcript.final"):
     """Decoded together with what was said before, it goes on in the same clause: that endpoint was too early."""
     mend: str | None = None
     """The mark, "" for none, that belongs at the end of the final before, where that has a full stop or the like."""
+    confidence: Confidence = "low"
 
 
 class Suppressed(Utterance, frozen=True, tag="transcript.suppressed"):

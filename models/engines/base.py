@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -129,6 +129,37 @@ class StreamingEngine(Protocol):
 
     def close(self) -> None:
         """Free the model; open streams fail from then on. Closing twice is fine."""
+
+
+class Punctuator(Protocol):
+    """What puts marks into text that has none."""
+
+    @property
+    def name(self) -> str:
+        """The catalogue's name of the model."""
+
+    def punctuate(self, text: str) -> str:
+        """Return the words of a text with marks between them, and with capitals where the model knows of them.
+
+        Args:
+            text: words in lower case with spaces between, of any number; empty gives empty.
+
+        Raises:
+            EngineFailed: the engine broke or was closed.
+        """
+
+    def close(self) -> None:
+        """Free the model. Closing twice is fine."""
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """What an engine that runs here has besides: where it runs."""
+
+    providers: tuple[str, ...]
+    """ONNX Runtime's execution providers that decode, best first."""
+    fallback: str
+    """Why they are not what `EngineSettings.provider` asks for, fit to be shown to a user; empty if they are."""
 
 
 def mono_16k(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:

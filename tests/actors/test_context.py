@@ -160,7 +160,7 @@ def jfk() -> NDArray[np.float32]:
 
 def test_a_sentence_that_goes_on(engine: OfflineEngine, jfk: NDArray[np.float32]) -> None:
     """The second piece has its own words, and it is known that it goes on in the sentence of the first."""
-    decoder = ContextDecoder(engine)
+    decoder = ContextDecoder(engine.decode)
     samples = lambda first, end: jfk[first:end]  # noqa: E731
     pieces = [(0, round(2.3 * SAMPLE_RATE)), (round(3.1 * SAMPLE_RATE), round(4.5 * SAMPLE_RATE))]
     first = decoder.decode(samples, *pieces[0])
@@ -189,7 +189,7 @@ def test_a_sentence_that_goes_on(engine: OfflineEngine, jfk: NDArray[np.float32]
 )
 def test_a_full_stop_too_many_is_told(text: str, joint: str, turn: float | None, mend: str | None) -> None:
     """The mark that the joint decode has there: none is believed, a comma where the voice was held up."""
-    decoder = ContextDecoder(Scripted([joint, "And saw."]))
+    decoder = ContextDecoder(Scripted([joint, "And saw."]).decode)
     decoder.remember(0, SAMPLE_RATE, text, turn=turn)
     decoded = decoder.decode(silence, round(1.5 * SAMPLE_RATE), 3 * SAMPLE_RATE)
     assert decoded.text.lower() == "and saw."
@@ -198,7 +198,7 @@ def test_a_full_stop_too_many_is_told(text: str, joint: str, turn: float | None,
 
 def test_the_last_word_may_come_out_otherwise() -> None:
     """Where the words before the seam are not those that were heard, letters tell where the new ones begin."""
-    decoder = ContextDecoder(Scripted(["Dashwood had then leisure to consider.", "To consider."]))
+    decoder = ContextDecoder(Scripted(["Dashwood had then leisure to consider.", "To consider."]).decode)
     decoder.remember(0, SAMPLE_RATE, "Dashwood had then leisured.")
     decoded = decoder.decode(silence, round(1.5 * SAMPLE_RATE), 3 * SAMPLE_RATE)
     assert (decoded.text, decoded.mend) == ("to consider.", "")
@@ -212,7 +212,7 @@ def test_context_has_its_limits(engine: OfflineEngine) -> None:
         (3, near, (49_600, 72_000), 0),
         (10, near, (49_600, 72_000), 1),
     ):
-        decoder = ContextDecoder(engine, limit_s=limit)
+        decoder = ContextDecoder(engine.decode, limit_s=limit)
         decoder.remember(*before, "And so my fellow Americans.")
         assert decoder._context(*piece, floor, limit * SAMPLE_RATE) == []
 
@@ -232,7 +232,7 @@ CUT = round(4.3 * SAMPLE_RATE)
 
 def test_a_cut_in_the_midst_of_a_sentence(engine: OfflineEngine, sentence: NDArray[np.float32]) -> None:
     """No full stop comes before it, and behind it a small letter; no word is there twice."""
-    decoder = ContextDecoder(engine, limit_s=5)
+    decoder = ContextDecoder(engine.decode, limit_s=5)
     samples = lambda first, end: sentence[first:end]  # noqa: E731
     heard = decoder.decode(samples, 0, CUT).text
     assert heard.endswith("concerned.")
@@ -245,18 +245,18 @@ def test_a_cut_in_the_midst_of_a_sentence(engine: OfflineEngine, sentence: NDArr
 def test_what_follows_a_cut_is_no_concern_without_context(engine: OfflineEngine, sentence: NDArray[np.float32]) -> None:
     """With a limit of 0 each segment is decoded alone, cut or not; nor is a mark looked for where nothing follows."""
     samples = lambda first, end: sentence[first:end]  # noqa: E731
-    alone = ContextDecoder(engine, limit_s=0)
+    alone = ContextDecoder(engine.decode, limit_s=0)
     assert alone.ahead(samples, 0, CUT, len(sentence), "concerned.") == "concerned."
     alone.remember(0, CUT, "concerned", cut=True)
     assert alone.decode(samples, CUT, len(sentence)).text.startswith("Differs")
-    decoder = ContextDecoder(engine)
+    decoder = ContextDecoder(engine.decode)
     assert decoder.ahead(samples, 0, CUT, CUT, "concerned.") == "concerned."
     assert decoder.ahead(samples, 0, CUT, CUT + 1000, "concerned.") == "concerned"
 
 
 def test_of_a_long_segment_its_end_is_context(engine: OfflineEngine, sentence: NDArray[np.float32]) -> None:
     """Behind a silence, too, what is too long to be heard again is heard from some seconds before its end on."""
-    decoder = ContextDecoder(engine, limit_s=7)
+    decoder = ContextDecoder(engine.decode, limit_s=7)
     first, end = round(6.2 * SAMPLE_RATE), round(7.9 * SAMPLE_RATE)
     pieces = np.concatenate([sentence[:first], np.zeros(SAMPLE_RATE // 2, np.float32), sentence[first:]])
     samples = lambda first, end: pieces[first:end]  # noqa: E731
@@ -301,7 +301,7 @@ def test_a_withheld_full_stop_is_written_late(
     # "No matter." "Try again."
     recording = np.concatenate([whole[55_232:68_608], gap, whole[77_248:91_136]])
     samples = lambda first, end: recording[first:end]  # noqa: E731
-    decoder = ContextDecoder(engine)
+    decoder = ContextDecoder(engine.decode)
     length = 68_608 - 55_232
     decoder.remember(0, length, "No matter" if withheld else "No matter.", withheld=withheld)
     text = decoder.decode(samples, length + len(gap), len(recording)).text
@@ -319,7 +319,7 @@ def test_behind_a_stop_less_is_heard(engine: OfflineEngine, monkeypatch: pytest.
     silence = np.zeros(20 * SAMPLE_RATE, np.float32)
 
     def longest(first: int, end: int, *, hasty: bool, cut: bool = False) -> float:
-        decoder = ContextDecoder(engine)
+        decoder = ContextDecoder(engine.decode)
         decoder.remember(0, first, "Try again.", cut=cut)
         heard.clear()
         decoder.decode(lambda start, stop: silence[start:stop], first, end, hasty=hasty)

@@ -25,7 +25,8 @@ import numpy as np
 
 from sottovoce.actors.audiofile import AudioFileError, blocks, info
 from sottovoce.actors.sources import dump_source, parse_source
-from sottovoce.models import catalogue, derive, wheel
+from sottovoce.models import archive as unpack
+from sottovoce.models import catalogue, derive
 from sottovoce.models.exceptions import CatalogueInvalid, DownloadFailed
 from sottovoce.protocol import control
 from sottovoce.protocol.config import load_config
@@ -233,11 +234,11 @@ def tokens(data: bytes) -> None:
 
 
 def archive(data: bytes) -> None:
-    """A wheel that was downloaded: a hostile one fills no disk."""
+    """An archive that was downloaded, zip or tar: a hostile one fills no disk."""
     target = directory() / "member"
     target.unlink(missing_ok=True)
     try:
-        wheel.extract(_file("x.whl", data), [("a/model.onnx", target, 100)])
+        unpack.extract(_file("x.whl", data), [unpack.Member("a/model.onnx", target, 100)])
         assert target.stat().st_size <= 101
     except DownloadFailed:
         return
@@ -290,7 +291,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def seeds() -> dict[str, list[bytes]]:
     """Return correct inputs and some known troublemakers for each target, from which a corpus is begun."""
+    import bz2
     import io
+    import tarfile
     import zipfile
 
     import soundfile
@@ -307,6 +310,15 @@ def seeds() -> dict[str, list[bytes]]:
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("a/model.onnx", bytes(5_000))
+    tars = []
+    for shape in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w", format=shape) as tar:
+            for name, length in (("a/" + "x" * 120 + "\xe9", 300), ("a/model.onnx", 100)):
+                member = tarfile.TarInfo(name)
+                member.size = length
+                tar.addfile(member, io.BytesIO(bytes(length)))
+        tars.append(packed.getvalue()[:4_096])
     envelope = {"src": "vad", "boot": "b", "seq": 1, "t_ns": 2}
     wire = [
         encode(TextReady(stream=1, first=2, text="said"), **envelope)[1],  # type: ignore[arg-type]
@@ -355,7 +367,7 @@ def seeds() -> dict[str, list[bytes]]:
             b"models = 1\n", b"[models]\nx = 1\n", b"a = " + b"[" * 2_000, b"\xff", b'[models."../x"]\n',
         ],
         "tokens": [b"\x01a\x02bc\x81\x00x", b"\xff\xff", b"\x80"],
-        "archive": [zipped.getvalue(), zipped.getvalue()[:60], b"PK"],
+        "archive": [zipped.getvalue(), zipped.getvalue()[:60], b"PK", *tars, *map(bz2.compress, tars)],
         "journal": [
             b"", b"s/first INTEGER/first INTEGXR",
             *(word(offset, value) for offset in (0, 16, 24, 56, 60, 96, 100, 4096, 8192) for value in huge),

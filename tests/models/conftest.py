@@ -1,17 +1,20 @@
-"""A package index made of small wheels, and the real models where they are cached."""
+"""A package index made of small wheels, a web server, and the real models where they are cached."""
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from modelserver import Site, serving
 
 from sottovoce.models import Catalogue, Entry, Store
+from sottovoce.models.access import Access
 from sottovoce.models.catalogue import DerivedFile, ModelFile
 from sottovoce.models.derive import moonshine_tokens
+from sottovoce.models.retry import Retry
 from sottovoce.models.source import WheelSource
 
 Build = Callable[..., Path]
@@ -96,6 +99,30 @@ def entries() -> dict[str, Entry]:
 def store(tmp_path: Path, entries: dict[str, Entry]) -> Store:
     """Return an empty store for those models."""
     return Store(tmp_path / "cache", Catalogue(entries))
+
+
+# What would send a test somewhere else, or a token of the developer's along.
+_VARIABLES = (
+    "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE",
+    "SOTTOVOCE_OFFLINE", "GITHUB_TOKEN", "GITHUB_API_URL", "GITHUB_SERVER_URL",
+)  # fmt: skip
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Site]:
+    """Run a web server on this machine, with nothing between it and us."""
+    for name in _VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def access() -> Access:
+    """Reach sources as the store does, in less time."""
+    return Access(retry=Retry(attempts=3, first=0.01, longest=0.05, patience=2.0))
 
 
 @pytest.fixture(scope="session")

@@ -68,10 +68,11 @@ def test_pull_installs_every_file(wheelhouse: Path, store: Store) -> None:
     assert stages(store, "alpha") == [(s, ("alpha",)) for s in ("downloading", "checking", "ready")]
     path = store.path("alpha")
     assert path == store.root / "models" / "alpha"
-    assert sorted(file.name for file in path.iterdir()) == ["a.bin", "t.bin", "tokens.txt"]
+    assert sorted(file.name for file in path.iterdir()) == [".installed.json", "a.bin", "t.bin", "tokens.txt"]
     assert (path / "tokens.txt").read_text().splitlines()[:2] == ["PHVuaz4= 0", "YWI= 1"]
     store.verify("alpha")
-    assert {p.stat().st_mode & 0o077 for p in (store.root, path.parent, path, *path.iterdir())} == {0}
+    ours = (*store.root.iterdir(), path, *path.iterdir(), store.root)
+    assert {file.stat().st_mode & 0o077 for file in ours} == {0}
     assert left_overs(store) == []
 
 
@@ -247,6 +248,44 @@ def test_the_cache_follows_xdg(tmp_path: Path) -> None:
     """$XDG_CACHE_HOME moves the cache; without it, it is ~/.cache/sottovoce."""
     assert cache_root({"HOME": str(tmp_path), "XDG_CACHE_HOME": "/big"}) == Path("/big/sottovoce")
     assert cache_root({"HOME": str(tmp_path)}) == tmp_path / ".cache" / "sottovoce"
+
+
+def test_a_cache_without_metadata_is_as_good(wheelhouse: Path, store: Store) -> None:
+    """A model that an older version installed is installed and sound, and its use is written down."""
+    store.pull(["alpha"])
+    (store.path("alpha") / ".installed.json").unlink()
+    store.verify("alpha")
+    assert stages(store, "alpha") == [("cached", ("alpha",))]
+    assert store.metadata("alpha") == (None, None)
+    assert store.used("alpha", 0.5)
+    assert store.metadata("alpha")[1] is not None
+
+
+def test_what_the_catalogue_does_not_know_is_known_from_the_pull(
+    wheelhouse: Path, tmp_path: Path, entries: Entries
+) -> None:
+    """Without sizes and checksums in the catalogue, those that the files had when they came are held against them."""
+    files = tuple(msgspec.structs.replace(file, size=None, sha256=None) for file in entries["beta"].files)
+    store = Store(tmp_path / "cache", Catalogue({"beta": msgspec.structs.replace(entries["beta"], files=files)}))
+    store.pull(["beta"])
+    store.verify("beta")
+    (store.path("beta") / "b.bin").write_bytes(b"Z" * 10)
+    assert store.installed("beta")
+    with pytest.raises(VerifyFailed, match=r"model beta: b\.bin has sha256"):
+        store.verify("beta")
+    (store.path("beta") / "b.bin").write_bytes(b"Z")
+    assert not store.installed("beta")
+    store.pull(["beta"])
+    store.verify("beta")
+
+
+def test_a_model_without_files_is_always_there(tmp_path: Path) -> None:
+    """A server's model has nothing to be pulled, and a pull of it asks nobody."""
+    entry = Entry(name="far", task="asr", licence="MIT", engine="remote", url="http://127.0.0.1:1/v1")
+    store = Store(tmp_path / "cache", Catalogue({"far": entry}))
+    assert stages(store, "far") == [("cached", ("far",))]
+    assert store.installed("far")
+    store.verify("far")
 
 
 @pytest.mark.parametrize("name", ["silero-v6", "moonshine-tiny-en", "beckett"])

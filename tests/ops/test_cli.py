@@ -153,17 +153,6 @@ def test_without_a_file_all_is_default(sottovoce: Sottovoce, paths: Paths) -> No
 # -- models and transform ----------------------------------------------------------------------------------------------
 
 
-def test_models_are_listed(sottovoce: Sottovoce) -> None:
-    """As a table for people and as JSON for programs, with what there is to choose by."""
-    models = json.loads(sottovoce("models", "list", "--json").stdout)
-    names = [model["name"] for model in models]
-    assert names == sorted(names)
-    assert {"moonshine-tiny-en", "silero-v6", "beckett"} <= set(names)
-    assert all(set(model) == {"name", "task", "languages", "licence", "bytes", "installed"} for model in models)
-    table = sottovoce("models", "list").stdout.splitlines()
-    assert [line.split()[0] for line in table] == names
-
-
 def test_installed_models_are_sound(sottovoce: Sottovoce, beckett: Path) -> None:
     """`models verify` reads every file of the models it is given."""
     assert sottovoce("models", "verify", "beckett", "silero-v6").stdout == "beckett: sound\nsilero-v6: sound\n"

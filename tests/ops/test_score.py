@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from sottovoce.ops.compose import Utterance
-from sottovoce.ops.score import BINS_S, Event, Score, percentile, score
+from sottovoce.ops.score import BINS_S, Event, Score, normaliser, percentile, score
 
 SAID = (
     Utterance("The quick brown fox jumps.", 1.0, 3.0),
@@ -170,3 +170,9 @@ def test_percentile_of_what_is_there() -> None:
     """None is no value; of none there is no percentile."""
     assert percentile([None, 1.0, 3.0], 50) == 2.0
     assert percentile([None], 50) is None
+
+
+def test_letters_are_words_where_words_have_no_spaces() -> None:
+    """Five Japanese letters are five words; two German words are two."""
+    assert normaliser("ja")("日本語です。") == ("日", "本", "語", "で", "す")
+    assert normaliser("de")("Guten Tag!") == ("guten", "tag")

@@ -85,7 +85,9 @@ def test_unknown_key(file: Path, content: str, named: str, at: str) -> None:
         ("[vad]\nmax_segment = 90.0", "$.vad.max_segment"),
         ("[vad]\nmodel = 6", "$.vad.model"),
         ("[capture]\nring_seconds = 1", "$.capture.ring_seconds"),
-        ("[stt.final]\nthreads = 0", "$.stt.final.threads"),
+        ("[stt.final]\nthreads = -1", "$.stt.final.threads"),
+        ("[memory]\nram_high = 0", "$.memory.ram_high"),
+        ("[memory]\nram_high = 95", "$.memory"),
         ("[stt.draft]\nthreads = 1.5", "$.stt.draft.threads"),
         ("[stt.draft]\nenabled = 1", "$.stt.draft.enabled"),
         ("[transform]\nlanguage = 'English'", "$.transform.language"),
@@ -144,3 +146,41 @@ def test_unreadable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot be read: Not a directory"):
         load_config(tmp_path / "file" / "config.toml")
+
+
+def test_the_vocabulary_is_one_list(file: Path) -> None:
+    """Words and names, in the order of their weight; what is in two cases is two words."""
+    file.write_text('[vocabulary]\nwords = ["Sottovoce", "Ada Lovelace", "GitHub", "github", "C++", "你好"]\n')
+    assert load_config(file).vocabulary.words == ("Sottovoce", "Ada Lovelace", "GitHub", "github", "C++", "你好")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ('["a", "b", "a"]', "word 3 is there twice"),
+        ('["a", " b"]', "word 2 is blank, or has blanks around it"),
+        ('["--"]', "word 1 is blank"),
+        ('[""]', "vocabulary.words"),
+        ('["a\\tb"]', "vocabulary.words"),
+        ('["a\\u0000"]', "vocabulary.words"),
+        (f'["{"x" * 65}"]', "vocabulary.words"),
+        (f"{[str(number) for number in range(501)]}", "vocabulary.words"),
+        ('"a"', "vocabulary.words"),
+    ],
+)
+def test_words_of_which_no_engine_can_make_anything_are_refused(file: Path, words: str, said: str) -> None:
+    """Blank, twice, with control characters, too long, too many, no list; told by number, since words are private."""
+    assert said in refusal(file, f"[vocabulary]\nwords = {words}\n")
+
+
+@pytest.mark.parametrize("language", ["", "en", "ru", "yue"])
+def test_a_language_may_be_locked(file: Path, language: str) -> None:
+    """Or found out by the model."""
+    file.write_text(f'[stt]\nlanguage = "{language}"\n')
+    assert load_config(file).stt.language == language
+
+
+@pytest.mark.parametrize("language", ["English", "EN", "e", "auto", "en\\n"])
+def test_what_is_no_language_is_refused(file: Path, language: str) -> None:
+    """A name, capitals, a word for "any"."""
+    assert "stt.language" in refusal(file, f'[stt]\nlanguage = "{language}"\n')

@@ -109,7 +109,7 @@ def test_trace() -> None:
 
 def test_unknown_fields() -> None:
     """Fields of a newer sender are ignored, in the envelope and in the body."""
-    event = decode(_wire(DRAFT | {"confidence": 0.9}, hops=[1, 2]))
+    event = decode(_wire(DRAFT | {"pitch": 0.9}, hops=[1, 2]))
     assert event is not None
     assert isinstance(event.body, Draft)
     assert event.body.text == SAID

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -72,3 +73,52 @@ def paths(home: Path) -> Paths:
     paths = Paths(home / "run", home / "state", home / "config.toml").ensure()
     paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{home / "typed.txt"}"\n')
     return paths
+
+
+_ENTRY = """
+[models.{name}]
+task = "asr"
+engine = "sherpa"
+licence = "MIT"
+languages = ["en"]
+constructor = "{constructor}"
+arguments = {arguments}
+sources = [{{ type = "wheel", requirement = "nothing==1" }}]
+minimum_samples = 1600
+guesses_marks = true
+"""
+
+
+def _entry(name: str, constructor: str, arguments: dict[str, str], files: dict[str, Path]) -> str:
+    """Return a catalogue entry of files that are here."""
+    text = _ENTRY.format(
+        name=name, constructor=constructor,
+        arguments="{ " + ", ".join(f'{key} = "{value}"' for key, value in arguments.items()) + " }",
+    )  # fmt: skip
+    return text + "".join(f'[[models.{name}.files]]\nname = "{file}"\n' for file in files)
+
+
+@pytest.fixture
+def twin(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two more models: `twin` is the embedded one under another name, over `deadly` the engine ends the process."""
+    store, cache = Store(), tmp_path / "cache"
+    models = cache / "sottovoce" / "models"
+    models.mkdir(parents=True)
+    moonshine = store.path("moonshine-tiny-en")
+    for name in ("silero-v6", "smart-turn-v3", "moonshine-tiny-en", "beckett"):
+        (models / name).symlink_to(store.path(name))
+    own = store.catalogue["moonshine-tiny-en"].arguments
+    twin = {file: moonshine / file for file in own.values()}
+    deadly = {"model.onnx": store.path("silero-v6") / "silero_vad.onnx", "tokens.txt": moonshine / "tokens.txt"}
+    for name, files in (("twin", twin), ("deadly", deadly)):
+        (models / name).mkdir()
+        for file, path in files.items():
+            os.link(path, models / name / file)
+    catalogue = tmp_path / "config" / "sottovoce" / "models.toml"
+    catalogue.parent.mkdir(parents=True)
+    catalogue.write_text(
+        _entry("twin", "from_moonshine_v2", own, twin)
+        + _entry("deadly", "from_nemo_ctc", {"model": "model.onnx", "tokens": "tokens.txt"}, deadly)
+    )
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

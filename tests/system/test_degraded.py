@@ -167,7 +167,7 @@ def broken(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         entries.append(
             f'[models.{name}]\ntask = "asr"\nengine = "sherpa"\nlicence = "MIT"\nconstructor = "{constructor}"\n'
             f'arguments = {{ model = "silero_vad.onnx", tokens = "tokens.txt" }}\n'
-            f'source = {{ type = "wheel", requirement = "nothing==1" }}\n'
+            f'sources = [{{ type = "wheel", requirement = "nothing==1" }}]\n'
         )
         for model, file in (("silero-v6", "silero_vad.onnx"), ("moonshine-tiny-en", "tokens.txt")):
             data = (store.path(model) / file).read_bytes()

@@ -36,9 +36,9 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from sottovoce.actors.final import _ATTEMPTS as ATTEMPTS
+from sottovoce.actors.final import FinalRecogniser
 from sottovoce.actors.inject.stage import Inject
-from sottovoce.actors.stt import _ATTEMPTS as ATTEMPTS
-from sottovoce.actors.stt import FinalRecogniser
 from sottovoce.actors.transform.stage import Transform
 from sottovoce.actors.vad import Vad
 from sottovoce.protocol.clocks import now_ns
