@@ -145,8 +145,8 @@ def place(settings: EngineSettings, *, heavy: bool = False) -> tuple[str, tuple[
     did nothing afterwards (0.1 ms in 1.5 s, where it was 27).
 
     Without the arena what a decode needed is given back. Moonshine had 242 MB after 24 s with it and 150 without, but
-    took a fifth to a half longer for those 24 s, since each page is new again; for a Conformer of 44 M parameters the growth
-    was 90 MB and 40, and the time up to a tenth. So it is for heavy models: large growth, little time lost.
+    took a fifth to a half longer for those 24 s, since each page is new again; for a Conformer of 44 M parameters the
+    growth was 90 MB and 40, and the time up to a tenth. So it is for heavy models: large growth, little time lost.
 
     Args:
         settings: what is asked for.
