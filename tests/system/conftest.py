@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from ownmodels import add_model
 
 from sottovoce.models import Store
+from sottovoce.models.catalogue import ModelFile
 from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import UtteranceRow
 
+DEADLY = {"model": "model", "tokens": "tokens.txt"}
 SPEECH = Path(__file__).parents[3] / "shared" / "speech"
 
 
@@ -75,29 +79,6 @@ def paths(home: Path) -> Paths:
     return paths
 
 
-_ENTRY = """
-[models.{name}]
-task = "asr"
-engine = "sherpa"
-licence = "MIT"
-languages = ["en"]
-constructor = "{constructor}"
-arguments = {arguments}
-sources = [{{ type = "wheel", requirement = "nothing==1" }}]
-minimum_samples = 1600
-guesses_marks = true
-"""
-
-
-def _entry(name: str, constructor: str, arguments: dict[str, str], files: dict[str, Path]) -> str:
-    """Return a catalogue entry of files that are here."""
-    text = _ENTRY.format(
-        name=name, constructor=constructor,
-        arguments="{ " + ", ".join(f'{key} = "{value}"' for key, value in arguments.items()) + " }",
-    )  # fmt: skip
-    return text + "".join(f'[[models.{name}.files]]\nname = "{file}"\n' for file in files)
-
-
 @pytest.fixture
 def twin(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two more models: `twin` is the embedded one under another name, over `deadly` the engine ends the process."""
@@ -107,18 +88,19 @@ def twin(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     moonshine = store.path("moonshine-tiny-en")
     for name in ("silero-v6", "smart-turn-v3", "moonshine-tiny-en", "beckett"):
         (models / name).symlink_to(store.path(name))
-    own = store.catalogue["moonshine-tiny-en"].arguments
-    twin = {file: moonshine / file for file in own.values()}
-    deadly = {"model.onnx": store.path("silero-v6") / "silero_vad.onnx", "tokens.txt": moonshine / "tokens.txt"}
-    for name, files in (("twin", twin), ("deadly", deadly)):
-        (models / name).mkdir()
-        for file, path in files.items():
-            os.link(path, models / name / file)
-    catalogue = tmp_path / "config" / "sottovoce" / "models.toml"
-    catalogue.parent.mkdir(parents=True)
-    catalogue.write_text(
-        _entry("twin", "from_moonshine_v2", own, twin)
-        + _entry("deadly", "from_nemo_ctc", {"model": "model.onnx", "tokens": "tokens.txt"}, deadly)
-    )
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    own = store.catalogue["moonshine-tiny-en"]
+    silero = store.path("silero-v6") / "silero_vad.onnx"
+    for name, constructor, arguments, files in (
+        ("twin", own.constructor, own.arguments, {file: moonshine / file for file in own.arguments.values()}),
+        ("deadly", "from_nemo_ctc", DEADLY, {"model": silero, "tokens.txt": moonshine / "tokens.txt"}),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        for file, path in files.items():
+            os.link(path, folder / file)
+        parts = tuple(ModelFile(name=file) for file in files)
+        add_model(
+            replace(own, name=name, constructor=constructor, arguments=arguments, files=parts, derived=()), folder
+        )
