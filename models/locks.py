@@ -12,8 +12,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from sottovoce.shm.closing import Closing
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def alone(root: Path, name: str, waiting: Callable[[], None]) -> Iterator[None]:
         os.close(descriptor)
 
 
-class Hold:
+class Hold(Closing):
     """A note that this process has a model loaded; until `close`, or the end of the process."""
 
     def __init__(self, root: Path, name: str) -> None:
@@ -45,14 +45,6 @@ class Hold:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @contextmanager

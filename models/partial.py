@@ -12,11 +12,11 @@ import fcntl
 import hashlib
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 import msgspec
+
+from sottovoce.shm.closing import Closing
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ def without_query(url: str) -> str:
     return parts._replace(query="", fragment="", netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-class Partial:
+class Partial(Closing):
     """One such file, open and locked.
 
     Attributes:
@@ -140,14 +140,6 @@ class Partial:
     @property
     def _beside(self) -> Path:
         return self.path.with_suffix(".note")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _same(descriptor: int, path: Path) -> bool:
