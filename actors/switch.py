@@ -18,6 +18,7 @@ import msgspec
 from sottovoce.models import ModelError
 from sottovoce.protocol import choice as choices
 from sottovoce.protocol.choice import Choice, Role
+from sottovoce.protocol.exceptions import PathError
 from sottovoce.protocol.paths import Paths
 
 TRIAL_S = 60.0
@@ -49,7 +50,7 @@ class Switch(Generic[T]):
             configured: what the configuration says.
         """
         self._seen_ns = choices.changed_ns(self._paths, self._role)
-        choice = choices.read(self._paths, self._role)
+        choice = self._read()
         if choice is None:
             return configured
         if choice.state in ("loading", "trial"):
@@ -61,7 +62,7 @@ class Switch(Generic[T]):
 
     def failed(self, reason: str) -> str | None:
         """Take in that the model of `begin` cannot be loaded; return the one to start with instead, None for none."""
-        choice = choices.read(self._paths, self._role)
+        choice = self._read()
         if choice is None or choice.state == "refused" or choice.before == choice.model:
             return None
         return self._refuse(choice, reason).effective
@@ -74,7 +75,7 @@ class Switch(Generic[T]):
         """
         if self._trial_until is not None and time.monotonic() >= self._trial_until:
             self._trial_until = None
-            choice = choices.read(self._paths, self._role)
+            choice = self._read()
             if choice is not None and choice.state == "trial":
                 self._write(choice, state="kept")
         if self._loading is not None:
@@ -83,7 +84,7 @@ class Switch(Generic[T]):
         if changed_ns == self._seen_ns:
             return None
         self._seen_ns = changed_ns
-        choice = choices.read(self._paths, self._role)
+        choice = self._read()
         if choice is None or choice.state != "wanted":
             return None
         if choice.model == current:
@@ -100,9 +101,17 @@ class Switch(Generic[T]):
     def close(self) -> None:
         """End in order: what was on trial is tried anew at the next start."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-        choice = choices.read(self._paths, self._role)
+        choice = self._read()
         if choice is not None and choice.state in ("loading", "trial"):
             self._write(choice, state="wanted")
+
+    def _read(self) -> Choice | None:
+        """Return the choice; none where it cannot be read, which is told: what was configured will do."""
+        try:
+            return choices.read(self._paths, self._role)
+        except PathError as error:
+            self._tell("warning", str(error))
+            return None
 
     def _loaded(self) -> tuple[str, T] | None:
         assert self._loading is not None  # noqa: S101 - asked by `turn`

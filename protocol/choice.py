@@ -53,7 +53,7 @@ def read(paths: Paths, role: Role) -> Choice | None:
     path = _file(paths, role)
     try:
         return msgspec.json.decode(path.read_bytes(), type=Choice)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # whoever needs the directory tells of it
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise PathError(
@@ -102,7 +102,7 @@ def changed_ns(paths: Paths, role: Role) -> int:
     """Return when the choice was written (CLOCK_REALTIME ns), 0 if there is none; cheap enough for each turn."""
     try:
         return os.stat(_file(paths, role)).st_mtime_ns  # noqa: PTH116 - 2 us, and 5 with pathlib
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 

