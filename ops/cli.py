@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sottovoce.ops.cli_bench import bench_app
+from sottovoce.ops.cli_corrections import hook as hook_corrections
 from sottovoce.ops.cli_devices import devices, mic
 from sottovoce.ops.cli_doctor import doctor
 from sottovoce.ops.cli_history import history_app
@@ -16,6 +17,7 @@ from sottovoce.ops.cli_model import model_app
 from sottovoce.ops.cli_models import hook as hook_models
 from sottovoce.ops.cli_probe import hook as hook_probe
 from sottovoce.ops.cli_ptt import ptt_app
+from sottovoce.ops.cli_rules import hook as hook_rules
 from sottovoce.ops.cli_store import hook as hook_store
 from sottovoce.ops.entry import control
 from sottovoce.ops.exceptions import EXIT_BAD_INPUT, EXIT_FAILED
@@ -40,6 +42,8 @@ hook_models(models_app)
 hook_store(models_app)
 hook_probe(models_app)
 app.add_typer(model_app, name="model")
+hook_rules(app)
+hook_corrections(app)
 app.add_typer(config_app, name="config")
 app.add_typer(bench_app, name="bench")
 
@@ -205,17 +209,6 @@ def transcribe(
         print_json(transcripts[0] if len(files) == 1 else transcripts)
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)
-
-
-@app.command()
-def transform(text: Annotated[list[str], typer.Argument(help="What was said.")]) -> None:
-    """Show what would be typed for a spoken text."""
-    from sottovoce.actors.transform import Context, Transformer
-    from sottovoce.protocol.config import load_config
-    from sottovoce.protocol.paths import Paths
-
-    config = load_config(Paths.from_environment().config)
-    print(Transformer.load(config.transform.language).apply(" ".join(text), Context())[0])
 
 
 @app.command()

@@ -129,8 +129,12 @@ class History:
             raise OpsError(f"utterance {ordinal} is still on its way ({row.state}); wait for it")
         if row.text is None:
             from sottovoce.actors.transform import Context, Transformer
+            from sottovoce.actors.transform.numbers import mode_of
+            from sottovoce.actors.transform.rulebook import own
 
-            text = Transformer.load(self._config.transform.language).apply(text, Context())[0]
+            settings = self._config.transform
+            transformer = Transformer.load(settings.language, own=own(self._paths.config, settings.language))
+            text = transformer.apply(text, Context(), numbers=mode_of(settings))[0]
             if not text:
                 raise OpsError(f"utterance {ordinal} holds commands only; there is nothing to type")
         self._require_injector()
@@ -191,11 +195,14 @@ def seconds(duration: str) -> float:
 
 
 def as_dict(row: UtteranceRow) -> dict[str, Any]:
-    """Return everything about an utterance; `heard` and `text` are null where there is none or it was not kept."""
+    """Return everything about an utterance; `heard`, `plain` and `text` are null where there is none or it is not kept.
+
+    `plain` is there only where a hook or a rewrite has made `text` of it.
+    """
     return {
         "ordinal": row.ordinal, "trace": row.trace, "recording": row.generation, "time": _time(row).isoformat(),
-        "state": row.state, "reason": row.reason, "heard": row.heard, "text": row.text, "model": row.model,
-        "backend": row.backend, "audio_s": round((row.end - row.first) / SAMPLE_RATE, 3),
+        "state": row.state, "reason": row.reason, "heard": row.heard, "plain": row.plain, "text": row.text,
+        "model": row.model, "backend": row.backend, "audio_s": round((row.end - row.first) / SAMPLE_RATE, 3),
         "timings_ms": {name: round(value, 3) for name, value in row.timings_ms().items()},
     }  # fmt: skip
 

@@ -23,6 +23,8 @@ Threads = Annotated[int, msgspec.Meta(ge=0, le=64)]
 Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Megabytes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+Argument = Annotated[str, msgspec.Meta(max_length=4096, pattern=r"^[^\x00]*\Z")]
+Variable = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z")]
 BaseUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+[^\s]*\Z")]
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 Keep = Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]{0,3}d|session|none)\Z")]
@@ -90,7 +92,7 @@ class FinalConfig(_Section, frozen=True):
     model: str = "moonshine-tiny-en"
     provider: Provider = "auto"
     """What runs it, where its engine has a choice (`onnx`): the best that there is, "cpu", "cuda" or "tensorrt"."""
-    threads: Threads = 1
+    threads: Threads = 0
     """0: as many as `sottovoce models probe` found to be best for this model here; 1 where it was not probed."""
     unload_after: Seconds = 0.0
     """The model is taken out of memory when nothing was recorded for so long, and loaded again when a recording begins,
@@ -110,7 +112,7 @@ class DraftConfig(_Section, frozen=True):
     enabled: bool = True
     model: str = "moonshine-tiny-en"
     provider: Provider = "auto"
-    threads: Threads = 1
+    threads: Threads = 0
     """0: as of `[stt.final]`."""
     unload_after: Seconds = 0.0
     """As of `[stt.final]`."""
@@ -154,6 +156,73 @@ class TransformConfig(_Section, frozen=True):
     language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}\Z")] = "en"
     carry: Seconds = 30.0
     """A recording begun within this time of the last text goes on where that stopped (space, small letter)."""
+    numbers: Literal["explicit", "natural", "off"] = "explicit"
+    """"explicit" writes digits after "number", "line", "version" and the like, and for what can only be meant so;
+    "natural" wherever people write digits ("25%", "3:30 pm"). English only."""
+    corrections: bool = True
+    """Whether what was learned (`sottovoce learn`) is applied."""
+    phonetic: Annotated[float, msgspec.Meta(ge=0.5, le=1.0)] = 0.8
+    """How similar the letters of words that sound alike must be to be taken for one another (Jaro-Winkler)."""
+    fillers: bool = True
+    """Whether "um" and the like are left out; in verbatim they never are."""
+
+
+class HookConfig(_Section, frozen=True):
+    """`[hook]`: a program of yours that is handed each text before it is typed (docs/hooks.md)."""
+
+    command: Annotated[tuple[Argument, ...], msgspec.Meta(max_length=64)] = ()
+    """The program, by its path or looked for on the PATH, and its arguments; no shell comes between. () for none."""
+    timeout: Annotated[float, msgspec.Meta(ge=0.05, le=10.0)] = 1.0
+    """Who has not ended by then is killed, and the text is typed as it was."""
+    environment: Annotated[tuple[Variable, ...], msgspec.Meta(max_length=64)] = ()
+    """Variables that it is handed besides the few that every program needs, e.g. "DISPLAY"."""
+
+    def __post_init__(self) -> None:
+        """Refuse an empty name, which would be found nowhere."""
+        if self.command and not self.command[0].strip():
+            raise ValueError("command: the first is the program, and may not be empty")
+
+
+class RewriteConfig(_Section, frozen=True):
+    """`[rewrite]`: a language model that rewrites each text before it is typed (docs/hooks.md)."""
+
+    url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/]+[^\s]*)?\Z")] = ""
+    """Of a server that has OpenAI's `/chat/completions` below it, such as "http://127.0.0.1:11434/v1"; "" for none."""
+    model: str = ""
+    """What that server calls its model."""
+    name: str = "tidy"
+    """Which of the prompts: "tidy", which mends what was misheard, or one of `prompts`."""
+    prompts: dict[Word, Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]] = {}
+    """`[rewrite.prompts]`: what the model is told, by name: `formal = "Rewrite the text as for a letter."`"""
+    timeout: Annotated[float, msgspec.Meta(ge=0.05, le=10.0)] = 2.0
+    """Where there is no answer by then, the text is typed as it was."""
+    longest: Annotated[float, msgspec.Meta(ge=1.0, le=100.0)] = 2.0
+    """An answer of more than so many times as many characters, and 40 more, is not a rewrite and is not taken."""
+    shortest: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.3
+    """Nor is one of less than so many times as many."""
+    lines: bool = False
+    """Whether an answer may have lines that the text had not. Where Enter sends, each would be a message."""
+    token_file: str = ""
+    """The file that holds the key for the server; nobody else may be able to read it."""
+    token_env: str = ""
+    """Or the environment variable that does."""
+    ca_file: str = ""
+    """Certificates to be trusted in the place of the system's."""
+    insecure: bool = False
+    """Allows http to another machine: what you say is then sent for everybody between to read."""
+    parameters: dict[Word, str | int | float | bool] = {}
+    """`[rewrite.parameters]`: more of the request, as the server knows it: `temperature = 0`, `max_tokens = 300`."""
+
+    def __post_init__(self) -> None:
+        """Check what must be there if there is a URL, and what may not be there twice."""
+        if self.url and not self.model:
+            raise ValueError("model: name the one that the server at `url` is to use")
+        if self.name != "tidy" and self.name not in self.prompts:
+            raise ValueError(f"name: there is no prompt {self.name!r} in [rewrite.prompts]")
+        if self.token_file and self.token_env:
+            raise ValueError("token_file and token_env exclude each other")
+        if taken := {"model", "messages", "stream", "n"} & set(self.parameters):
+            raise ValueError(f"parameters: {min(taken)} is not yours to set here")
 
 
 class InjectConfig(_Section, frozen=True):
@@ -258,6 +327,8 @@ class Config(_Section, frozen=True):
     stt: SttConfig = SttConfig()
     vocabulary: VocabularyConfig = VocabularyConfig()
     transform: TransformConfig = TransformConfig()
+    hook: HookConfig = HookConfig()
+    rewrite: RewriteConfig = RewriteConfig()
     inject: InjectConfig = InjectConfig()
     history: HistoryConfig = HistoryConfig()
     warden: WardenConfig = WardenConfig()
@@ -271,6 +342,12 @@ class Config(_Section, frozen=True):
             raise ValueError("vad.release must not exceed vad.threshold - at `$.vad`")
         if not isinstance(self.vad.endpoint, str) and self.vad.pause > self.vad.endpoint:
             raise ValueError("vad.pause must not exceed vad.endpoint - at `$.vad`")
+        for name, on, timeout in (
+            ("hook", self.hook.command, self.hook.timeout),
+            ("rewrite", self.rewrite.url, self.rewrite.timeout),
+        ):
+            if on and timeout >= self.warden.busy_limit:
+                raise ValueError(f"{name}.timeout must be below warden.busy_limit - at `$.{name}`")
         if "file" in self.inject.backends and not self.inject.file:
             raise ValueError('inject.backends names "file" but inject.file is empty - at `$.inject`')
 

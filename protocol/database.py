@@ -19,7 +19,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sottovoce.protocol.exceptions import JournalError, JournalUnavailable
 from sottovoce.protocol.rows import UNFINISHED, Recording, UtteranceRow
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 _BUSY_S: Final = 5.0
 _TURN_S: Final = 0.25  # whoever has patience is asked so often: a stage must not stand still for longer
 # temp_store: what VACUUM sets aside is dictated text, and must not go to a disk.
@@ -56,6 +56,7 @@ CREATE TABLE utterance (
     turn REAL,                        -- by the voice, the probability that the speaker was finished
     heard TEXT,                       -- the recogniser's text
     mend TEXT,                        -- the mark ('' for none) that belongs where the one before was ended by a stop
+    plain TEXT,                       -- what the rules made of it, where a hook or a rewrite made `text` of that
     text TEXT,                        -- what is typed ...
     mended TEXT,                      -- ... instead, if the stop of the one before can be taken back
     model TEXT,
@@ -82,13 +83,15 @@ _INDICES: Final = (
     "CREATE INDEX IF NOT EXISTS recorded ON recording (stream, first)",
 )
 
+_TO_3: Final = ("ALTER TABLE utterance ADD COLUMN plain TEXT", "PRAGMA user_version = 3")
 _UPGRADES: Final = {
     1: (
         "ALTER TABLE utterance ADD COLUMN turn REAL",
         "ALTER TABLE utterance ADD COLUMN mend TEXT",
         "ALTER TABLE utterance ADD COLUMN mended TEXT",
-        "PRAGMA user_version = 2",
-    )
+        *_TO_3,
+    ),
+    2: _TO_3,
 }
 """From each older version to this one."""
 

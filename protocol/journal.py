@@ -99,9 +99,10 @@ class Journal(Database):
                 self._execute("UPDATE recording SET cancelled = 1 WHERE generation = ?", generation)
                 self._execute(
                     "UPDATE utterance SET state = 'suppressed', reason = 'cancelled', "
-                    "heard = CASE WHEN ? THEN NULL ELSE heard END, text = CASE WHEN ? THEN NULL ELSE text END, "
+                    "heard = CASE WHEN ? THEN NULL ELSE heard END, plain = CASE WHEN ? THEN NULL ELSE plain END, "
+                    "text = CASE WHEN ? THEN NULL ELSE text END, "
                     "mended = NULL WHERE generation = ? AND state IN ('segmented', 'transcribed', 'transformed')",
-                    self._erase, self._erase, generation,
+                    self._erase, self._erase, self._erase, generation,
                 )  # fmt: skip
             stopped = self._execute(
                 "UPDATE recording SET stop_ns = ? WHERE generation = ? AND stop_ns IS NULL",
@@ -251,29 +252,46 @@ class Journal(Database):
         )  # fmt: skip
 
     @enduring
-    def suppressed(self, ordinal: int, *, reason: str, text: str | None = None, model: str | None = None) -> bool:
-        """segmented or transcribed -> suppressed: it will not be typed, for this reason."""
-        moved = self._execute(
-            "UPDATE utterance SET state = 'suppressed', reason = ?, model = coalesce(?, model), "
-            "heard = CASE WHEN ? THEN NULL ELSE coalesce(?, heard) END "
-            "WHERE ordinal = ? AND state IN ('segmented', 'transcribed')",
-            reason, model, self._erase, text, ordinal,
-        )  # fmt: skip
+    def suppressed(
+        self,
+        ordinal: int,
+        *,
+        reason: str,
+        text: str | None = None,
+        model: str | None = None,
+        context: str | None = None,
+    ) -> bool:
+        """segmented or transcribed -> suppressed: it will not be typed, for this reason.
+
+        `context` is the transform's, where the utterance typed nothing and yet changed that: "caps on".
+        """
+        with self._transaction():
+            moved = self._execute(
+                "UPDATE utterance SET state = 'suppressed', reason = ?, model = coalesce(?, model), "
+                "heard = CASE WHEN ? THEN NULL ELSE coalesce(?, heard) END, transformed_ns = ? "
+                "WHERE ordinal = ? AND state IN ('segmented', 'transcribed')",
+                reason, model, self._erase, text, None if context is None else now_ns(), ordinal,
+            )  # fmt: skip
+            if moved and context is not None:
+                self._db.execute("INSERT OR REPLACE INTO memory VALUES ('transform', ?)", (context,))
         if moved and self._erase:
             self._scrub()
         return moved
 
     @enduring
-    def transformed(self, ordinal: int, *, text: str, context: str, mended: str | None = None) -> bool:
+    def transformed(
+        self, ordinal: int, *, text: str, context: str, mended: str | None = None, plain: str | None = None
+    ) -> bool:
         """transcribed -> transformed, and the transform's context with it: both or neither.
 
-        `mended` is what to type instead, once the last character of the utterance before has been taken back.
+        `mended` is what to type instead, once the last character of the utterance before has been taken back; `plain`
+        what the rules made of it, where a hook or a rewrite made `text` of that.
         """
         with self._transaction():
             moved = self._execute(
-                "UPDATE utterance SET state = 'transformed', text = ?, mended = ?, transformed_ns = ? "
+                "UPDATE utterance SET state = 'transformed', text = ?, mended = ?, plain = ?, transformed_ns = ? "
                 "WHERE ordinal = ? AND state = 'transcribed'",
-                text, mended, now_ns(), ordinal,
+                text, mended, plain, now_ns(), ordinal,
             )  # fmt: skip
             if moved:
                 self._db.execute("INSERT OR REPLACE INTO memory VALUES ('transform', ?)", (context,))
@@ -307,10 +325,10 @@ class Journal(Database):
         with self._transaction():
             moved = self._execute(
                 "UPDATE utterance SET state = 'typed', backend = ?, typed_ns = ?, mended = NULL, "
-                "heard = CASE WHEN ? THEN NULL ELSE heard END, "
+                "heard = CASE WHEN ? THEN NULL ELSE heard END, plain = CASE WHEN ? THEN NULL ELSE plain END, "
                 "text = CASE WHEN ? THEN NULL WHEN ? THEN mended ELSE text END "
                 "WHERE ordinal = ? AND state = 'intent'",
-                backend, now_ns(), self._erase, self._erase, mended, ordinal,
+                backend, now_ns(), self._erase, self._erase, self._erase, mended, ordinal,
             )  # fmt: skip
             if moved and mended:
                 self._execute(

@@ -53,6 +53,7 @@ class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True):
     turn: float | None
     heard: str | None
     mend: str | None
+    plain: str | None
     text: str | None
     mended: str | None
     model: str | None

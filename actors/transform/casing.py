@@ -24,6 +24,7 @@ class Casing:
         self._capitals |= {k.replace("'", "’"): v.replace("'", "’") for k, v in self._capitals.items()}
         self._abbreviations = frozenset(rules.abbreviations)
         self._function_words = frozenset(rules.function_words)
+        self._small_words = frozenset(rules.small_words)
 
     def listed(self, word: str, core: str) -> str:
         """Return the word with the capital that it has everywhere ("i'm" -> "I'm").
@@ -75,6 +76,14 @@ class Casing:
         """Whether a period after this word belongs to it, whatever the sentence does."""
         core = word.lstrip(OPENERS).lower()
         return core in self._abbreviations or _DOTTED.fullmatch(core) is not None
+
+    def abbreviated(self, word: str) -> bool:
+        """Whether this is an abbreviation without its period."""
+        return word.lstrip(OPENERS).lower() in self._abbreviations
+
+    def small(self, core: str) -> bool:
+        """Whether a word stays small inside a title."""
+        return core in self._small_words
 
     def _shortened(self, word: str) -> bool:
         core = word.lstrip(OPENERS)

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final, cast
+
 from sottovoce.actors.transform.casing import CLOSERS, OPENERS, Casing
-from sottovoce.actors.transform.context import Case, Context
+from sottovoce.actors.transform.context import Caps, Case, Context, Style
 from sottovoce.actors.transform.heard import MARKS, TERMINATORS
-from sottovoce.actors.transform.rulebook import Rule
+from sottovoce.actors.transform.rulebook import Does, Rule
 
 _AROUND = OPENERS + CLOSERS
 _OPEN_BRACKETS = "([{“«"
 _TIGHT = ".,;:?!…)]}"
 """A chunk of nothing but marks that begins with one of these belongs to the word before it."""
+_SEPARATORS: Final = {"camel": "", "pascal": "", "snake": "_", "kebab": "-", "constant": "_"}
+_NAME_PARTS: Final = re.compile(r"\w+")
 
 
 class Composer:
     """One utterance as it is being written. Words and commands are added in their order; `finish` gives the result."""
 
-    __slots__ = ("_case", "_casing", "_fresh", "_glue", "_mark", "_open", "_pieces", "_spoken", "_words_last")
+    __slots__ = (
+        "_caps", "_case", "_casing", "_code", "_context", "_fresh", "_glue", "_line", "_mark", "_open", "_pending",
+        "_phrase", "_pieces", "_spoken", "_styled", "_words_last",
+    )  # fmt: skip
 
     def __init__(self, casing: Casing, context: Context) -> None:
+        self._context = context
         self._casing = casing
         self._glue = context.glue
         self._case: Case = context.case
         self._mark = context.mark
         self._spoken = context.spoken
         self._open = context.open
+        self._line = context.line
+        self._code = context.mode == "code"  # where no word is the first of a sentence
+        self._caps: Caps = context.caps
+        self._pending: Style = context.pending
+        self._phrase: Style = ""  # of the phrase that is being written
+        # Asked once a word, where else each of the three would be.
+        self._styled = bool(context.caps or context.pending or self._code)
         self._pieces: list[str] = []
         # The next word's capital may be there only because the engine took it for the start of a sentence.
         self._fresh = True
@@ -33,11 +49,17 @@ class Composer:
     def word(self, chunk: str, bare: str) -> None:
         """Add what the engine wrote between two spaces; `bare` is it in lower case without the marks at its end."""
         core = bare.strip(_AROUND)
-        written = self._casing.listed(chunk, core)
-        if self._case == "start":
-            written = self._casing.raised(written)
-        elif self._fresh and self._case == "inside":
-            written = self._casing.lowered(written)
+        if self._styled and core:
+            if self._phrase in _SEPARATORS or self._pending in _SEPARATORS:
+                self._name(chunk)
+                return
+            written = self._in_style(chunk, core)
+        else:
+            written = self._casing.listed(chunk, core)
+            if self._case == "start":
+                written = self._casing.raised(written)
+            elif self._fresh and self._case == "inside":
+                written = self._casing.lowered(written)
         tight = self._glue or (not core and chunk[0] in _TIGHT)
         self._pieces.append(written if tight else " " + written)
         self._glue = not core and chunk[-1] in _OPEN_BRACKETS
@@ -46,20 +68,62 @@ class Composer:
             self._case = self._casing.after(chunk)
             self._fresh = False
         self._words_last = True
+        self._line = False
+
+    def unpause(self) -> None:
+        """Take back what the engine wrote for a pause after the last word."""
+        self._take_back(".?!…:;")
+
+    def spell(self, characters: str) -> None:
+        """Add what was spelled: it stands at what was spelled before, and capitals are only those asked for."""
+        if self._pending in {"upper", "capital"} or (self._pending in {"", "title"} and self._caps == "upper"):
+            characters = characters.upper()
+        self._end_phrase(pending=True)
+        # In a mode of its own, so what it glues to is spelled as well, but for the first of all.
+        self._pieces.append(characters if self._glue else " " + characters)
+        self._note(characters, spoken=True)
+        self._glue, self._case = True, "inside"
+        self._words_last = self._line = self._fresh = False
+
+    def style(self, does: Does, trail: str) -> None:
+        """Add a casing command, which writes nothing; `trail` is what the engine put after its words."""
+        dropped = self._take_back(".?!…:;") + trail
+        self._fresh = self._fresh or not TERMINATORS.isdisjoint(dropped)
+        self._words_last = False
+        what, _, span = does.partition(" ")
+        self._end_phrase()
+        if span == "letter":
+            self._pending = "capital"
+        elif span == "on":
+            self._caps = cast(Caps, what)
+            self._pending = "capital" if what == "title" else ""  # a title's first word is never small
+        elif span == "off":
+            self._caps = ""
+            self._pending = ""
+        elif span in {"word", "phrase"}:
+            self._pending = "" if what == "end" else cast(Style, what)
+        self._styled = bool(self._caps or self._pending or self._code)
 
     def command(self, rule: Rule, trail: str) -> None:
         """Add a command; `trail` is what the engine put after its words."""
+        if self._phrase:
+            self._end_phrase()
         dropped = self._take_back(rule.keeps) + trail
+        shortened = rule.write == "." and self._words_last and self._casing.abbreviated(self._pieces[-1].lstrip())
         self._fresh = not TERMINATORS.isdisjoint(dropped)
         if rule.closes and self._case == "start" and self._mark in {"?", "!"}:
             self._case = "free"  # "Really?" he asked.
         if self._spoken or rule.write != self._mark:  # else it serves: "in the U.S." and a spoken period
             spaced = not self._glue and rule.attach in {"right", "none"}
             self._pieces.append(" " + rule.write if spaced else rule.write)
-            self._note(rule.write, spoken=True)
+            # "et cetera period": the period of the abbreviation serves for the full stop.
+            self._note(rule.write, spoken=not (rule.write[-1:] == "." and rule.write[-2:-1].isalpha()))
+            self._line = rule.write[-1:] == "\n"
+        else:
+            self._spoken = True
         self._glue = rule.attach in {"right", "both"}
         if rule.case != "same":
-            self._case = rule.case
+            self._case = "free" if shortened else rule.case
         elif self._case == "inside" and not TERMINATORS.isdisjoint(trail):
             self._case = "free"
         if rule.opens and rule.opens not in self._open:
@@ -72,11 +136,78 @@ class Composer:
         """Whether the pair of this name was opened and not yet closed."""
         return pair in self._open
 
+    @property
+    def begins_line(self) -> bool:
+        """Whether what comes next begins a line."""
+        return self._line
+
+    @property
+    def opens_bracket(self) -> bool:
+        """Whether what was written last in this utterance is an opening bracket."""
+        return bool(self._pieces) and self._pieces[-1][-1:] in _OPEN_BRACKETS
+
     def finish(self) -> tuple[str, Context]:
         """Return the characters to type and what to remember of them."""
         return "".join(self._pieces), Context(
-            glue=self._glue, case=self._case, mark=self._mark, spoken=self._spoken, open=self._open
-        )
+            glue=self._glue, case=self._case, mark=self._mark, spoken=self._spoken, open=self._open, line=self._line,
+            caps=self._caps, pending=self._pending, mode=self._context.mode,
+        )  # fmt: skip
+
+    def _in_style(self, chunk: str, core: str) -> str:
+        """Return a word with the capitals that were asked for."""
+        style = self._pending or self._phrase or self._caps
+        first = bool(self._pending)
+        if style == "title" and first:
+            self._phrase = "title"
+        self._pending = ""
+        if not style:
+            # The capital that an engine gives the first word of all is not one of the name's.
+            written = chunk.lower() if self._fresh and chunk[1:].islower() else chunk
+        elif style == "upper":
+            written = chunk.upper()
+        elif style == "lower":
+            written = chunk.lower()
+        else:
+            written = self._casing.listed(chunk, core)
+            if style == "title" and not first and self._case != "start" and self._casing.small(core):
+                written = chunk.lower()
+            else:
+                written = self._casing.raised(written)
+        if self._phrase and chunk[-1] in MARKS:
+            self._phrase = ""
+        self._styled = bool(self._caps or self._phrase or self._code)
+        return written
+
+    def _name(self, chunk: str) -> None:
+        """Add a word of a name in camel, snake or another such case; an engine's mark at its end ends the name."""
+        kept = chunk.rstrip(MARKS)
+        parts = [part.lower() for part in _NAME_PARTS.findall(kept.replace("'", "").replace("’", ""))]
+        style = self._phrase or self._pending
+        begun = bool(self._phrase)
+        if style in {"camel", "pascal"}:
+            lead = 0 if begun or style == "pascal" else 1
+            parts[lead:] = [part.capitalize() for part in parts[lead:]]
+        elif style == "constant":
+            parts = [part.upper() for part in parts]
+        separator = _SEPARATORS[style]
+        text = separator.join(parts)
+        if begun:
+            self._pieces[-1] += separator + text + chunk[len(kept) :]
+        else:
+            self._pieces.append(("" if self._glue else " ") + text + chunk[len(kept) :])
+        self._pending = ""
+        self._phrase = style if kept == chunk else ""
+        self._styled = bool(self._caps or self._phrase or self._code)
+        self._glue = self._line = self._fresh = False
+        self._words_last = True
+        self._note(chunk, spoken=False)
+        self._case = self._casing.after(chunk)
+
+    def _end_phrase(self, *, pending: bool = False) -> None:
+        self._phrase = ""
+        if pending:
+            self._pending = ""
+        self._styled = bool(self._caps or self._pending or self._code)
 
     def _take_back(self, keeps: str) -> str:
         """Remove the engine's marks at the end of what was added last, but those in `keeps`; return what went."""

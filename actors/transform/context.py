@@ -13,6 +13,19 @@ Case: TypeAlias = Literal["start", "inside", "free"]
 that the engine gave its first word may go; `free` is unknown (after "...", after an abbreviation), so the engine's own
 spelling stands."""
 
+Mode: TypeAlias = Literal["dictation", "code", "verbatim", "spelling", "command"]
+"""How words are taken. `dictation` is prose. In `code` operators are commands, too, and no word begins a sentence. In
+`verbatim` every word is a word. In `spelling` words of the alphabet are letters. In `command` only commands are heard,
+and nothing else is typed."""
+
+Caps: TypeAlias = Literal["", "upper", "title", "lower"]
+"""What was switched on for all words until it is switched off."""
+
+Style: TypeAlias = Literal[
+    "", "upper", "lower", "capital", "camel", "pascal", "snake", "kebab", "constant", "title"
+]  # fmt: skip
+"""What is asked for the words to come: the first three for one word, the others for a phrase."""
+
 
 class Context(msgspec.Struct, frozen=True):
     """The state of the text at the cursor. It survives a restart as JSON and holds one dictated character at most.
@@ -30,6 +43,12 @@ class Context(msgspec.Struct, frozen=True):
     ("Hello." and, after a pause, "Period.")."""
     open: tuple[str, ...] = ()
     """Names of the pairs (`quote`, `single quote`) that are open, for the words that open and close by turns."""
+    line: bool = True
+    """The next text begins a line: empty page, or after a new line."""
+    caps: Caps = ""
+    pending: Style = ""
+    """Asked for, while no word has come yet that it could be done to ("all caps", a pause, "nasa")."""
+    mode: Mode = "dictation"
 
     def mended(self, mark: str) -> Context | None:
         """Return the context with another mark, "" for none, at its end.

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from sottovoce.actors.transform.numbers import Mode, convert
+
 MARKS: Final = ".,;:?!…–—-"
 """What engines put beside a word of their own accord. It is no part of the word when phrases are looked for."""
 
 TERMINATORS: Final = frozenset(".?!…")
 """Those that end a sentence."""
+
+PAUSES: Final = ",–—-"
+"""Those of them that engines write for a pause inside a sentence."""
 
 _UNTYPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters would act on the window instead of being written, and lone surrogates have no UTF-8."""
@@ -20,10 +25,10 @@ class Heard:
 
     __slots__ = ("bare", "chunks", "words")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, numbers: Mode = "off") -> None:
         if not text.isprintable():
             text = _UNTYPABLE.sub(" ", text)
-        self.chunks = text.split()
+        self.chunks = convert(text.split(), numbers)
         self.words = [chunk.lower() for chunk in self.chunks]
         self.bare = [word.rstrip(MARKS) for word in self.words]
         """The words without the marks at their ends; "" is a chunk of nothing but marks."""
@@ -39,3 +44,7 @@ class Heard:
             marks += self.words[stop]
             stop += 1
         return marks, stop
+
+    def said(self, at: int, stop: int) -> str:
+        """Return the chunks of a range as the engine wrote them."""
+        return " ".join(self.chunks[at:stop])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from sottovoce.actors.transform.context import Case
+from sottovoce.actors.transform.context import Case, Mode
 from sottovoce.actors.transform.exceptions import RulesError
 from sottovoce.actors.transform.heard import MARKS
 
@@ -16,7 +19,20 @@ Phrase: TypeAlias = str
 
 SHIPPED = Path(__file__).parent / "rules"
 
-_T = TypeVar("_T", bound=msgspec.Struct)
+
+Only: TypeAlias = Literal["anywhere", "alone", "line", "formula"]
+"""Where a command's words are the command and not just words. `alone`: where pauses, commands or the ends of the
+utterance stand on both sides. `line`: where a line begins. `formula`: between operands, such as x, n or 3; an operator
+that attaches to the right, after an opening bracket."""
+
+Does: TypeAlias = Literal[
+    "upper on", "upper off", "title on", "title off", "lower on", "lower off", "upper word", "lower word",
+    "capital letter", "camel phrase", "pascal phrase", "snake phrase", "kebab phrase", "constant phrase",
+    "title phrase", "end phrase",
+]  # fmt: skip
+"""What a casing command does: `on` until `off`, to one `word`, or to the `phrase` that follows, which ends with the
+utterance, at the next command, at a mark of the engine's, or at "end phrase". `capital letter` writes the letter that
+is said next as a capital; where the word after that begins with the letter, it writes that word with one instead."""
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,8 +45,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """On which sides there is no space."""
     case: Case | Literal["same"] = "inside"
     """What the next word is; `same` leaves that as it was."""
-    only: Literal["anywhere", "alone"] = "anywhere"
-    """`alone`: a command only where pauses, commands or the ends of the utterance stand on both sides of it."""
+    only: Only = "anywhere"
     keeps: str = ""
     """The engine's marks just before the command that stay. All others there, and all after it, were only its rendering
     of the pauses around a spoken command, and go."""
@@ -39,6 +54,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opens: str = ""
     """Name of the pair that this opens, for toggles."""
     closes: str = ""
+    mode: tuple[Mode, ...] = ("dictation", "code", "command")
+    """The modes in which it is a command. The same phrase may stand for something else in another mode."""
+    note: str = ""
+    """A line for docs/commands.md."""
 
 
 class Toggle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,11 +68,27 @@ class Toggle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     close: Phrase
 
 
+class CaseRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A casing command: it writes nothing itself, and has an effect on the words after it."""
+
+    spoken: tuple[Phrase, ...]
+    does: Does
+
+
+class ModeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A change of mode. It is one only as a whole utterance, in every mode, so that there is a way back from each."""
+
+    spoken: tuple[Phrase, ...]
+    mode: Mode
+
+
 class Rules(msgspec.Struct, frozen=True):
     """A language's whole file. The shipped `rules/en.toml` says at its head how the lists work together."""
 
     escape: tuple[Phrase, ...] = ()
-    """Said before a command, they make it plain words."""
+    """Said before a command, they make it plain words, and are not written."""
+    reporting: tuple[Phrase, ...] = ()
+    """Those of `escape` after which a quotation may open, as after "say": there an opening mark stays a command."""
     determiners: tuple[str, ...] = ()
     plain: tuple[Phrase, ...] = ()
     """Phrases that hold a command's words and are none."""
@@ -63,8 +98,22 @@ class Rules(msgspec.Struct, frozen=True):
     """Words whose period ends no sentence, without it."""
     function_words: tuple[str, ...] = ()
     """Words that have a capital only where a sentence begins."""
+    noun_capitals: bool = False
+    """A capital within a sentence is the language's own, not a sentence's first: German nouns."""
+    small_words: tuple[str, ...] = ()
+    """Words that stay small inside a title."""
+    operands: tuple[str, ...] = ()
+    """Words that a formula may hold beside letters and figures ("two", "null")."""
+    spelling: Mapping[Phrase, str] = MappingProxyType({})
+    """What is said for a letter, and the letter, in the mode `spelling`. A single letter needs no entry."""
     rule: tuple[Rule, ...] = ()
     toggle: tuple[Toggle, ...] = ()
+    case: tuple[CaseRule, ...] = ()
+    mode: tuple[ModeRule, ...] = ()
+
+
+_T = TypeVar("_T", Rule, Toggle, CaseRule, ModeRule)
+_TABLES: Final[dict[str, type[msgspec.Struct]]] = {"rule": Rule, "toggle": Toggle, "case": CaseRule, "mode": ModeRule}
 
 
 class _File(Rules, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +121,36 @@ class _File(Rules, frozen=True, forbid_unknown_fields=True):
 
     rule: tuple[dict[str, object], ...] = ()  # type: ignore[assignment]
     toggle: tuple[dict[str, object], ...] = ()  # type: ignore[assignment]
+    case: tuple[dict[str, object], ...] = ()  # type: ignore[assignment]
+    mode: tuple[dict[str, object], ...] = ()  # type: ignore[assignment]
+
+
+class _Place:
+    """Where in a file something stands, for errors: path, and line where it can be told."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._lines = text.splitlines()
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def header(self, kind: str, number: int) -> int:
+        """Return the line of the `number`th table of a kind, 0 where it is written in another way."""
+        header = re.compile(rf"\s*\[\[\s*{kind}\s*\]\]")
+        found = [at for at, line in enumerate(self._lines, 1) if header.match(line)]
+        return found[number - 1] if number <= len(found) else 0
+
+    def quoted(self, phrase: str, *, after: int = 0, last: bool = False) -> int:
+        """Return the first or the last line after a line in which the phrase stands in quotes, that line if none."""
+        forms = (f'"{phrase}"', f"'{phrase}'")
+        found = [
+            at for at, line in enumerate(self._lines, 1) if at > after and any(form in line for form in forms)
+        ]  # fmt: skip
+        return found[-1 if last else 0] if found else after
+
+    def error(self, line: int, reason: str) -> RulesError:
+        return RulesError(f"{self._path}:{line}: {reason}" if line else f"{self._path}: {reason}")
 
 
 def shipped(language: str) -> Path:
@@ -85,49 +164,100 @@ def shipped(language: str) -> Path:
     return SHIPPED / f"{language}.toml"
 
 
+def own(config: Path, language: str) -> Path:
+    """Return where a user's own rules of a language are: `rules/LANGUAGE.toml` beside the configuration file."""
+    return config.parent / "rules" / f"{language}.toml"
+
+
 def read(path: Path) -> Rules:
     """Read and judge a rules file.
 
-    RulesError: it cannot be read, is not TOML, or a rule is not what `Rule` and `Toggle` say.
+    RulesError: it cannot be read, is not TOML, a rule is not what its class here says, or two are said alike.
     """
     try:
-        file = msgspec.toml.decode(path.read_bytes(), type=_File)
+        text = path.read_bytes().decode()
+        file = msgspec.toml.decode(text, type=_File)
     except OSError as error:
-        raise RulesError(f"{path}: cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RulesError(f"{path}: {error}") from error
+        raise RulesError(f"{path}: cannot be read: {error.strerror}; make it readable, or take it away") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise RulesError(f"{path}:{line}: not utf-8: {error.reason}; save it as UTF-8") from error
+    except msgspec.DecodeError as error:
+        raise RulesError(_located(path, text, error)) from error
+    place = _Place(path, text)
     rules = Rules(
-        **{name: getattr(file, name) for name in Rules.__struct_fields__ if name not in {"rule", "toggle"}},
-        rule=_convert(path, "rule", file.rule, Rule),
-        toggle=_convert(path, "toggle", file.toggle, Toggle),
+        **{name: getattr(file, name) for name in Rules.__struct_fields__ if name not in _TABLES},
+        rule=_convert(place, "rule", file.rule, Rule),
+        toggle=_convert(place, "toggle", file.toggle, Toggle),
+        case=_convert(place, "case", file.case, CaseRule),
+        mode=_convert(place, "mode", file.mode, ModeRule),
     )
-    for where, phrases in (("escape", rules.escape), ("plain", rules.plain)):
+    for where, phrases in (
+        ("escape", rules.escape), ("plain", rules.plain), ("spelling", tuple(rules.spelling)),
+    ):  # fmt: skip
         for phrase in phrases:
-            _judge(path, where, phrase)
+            _judge(place, where, phrase, after=0)
+    seen = set[tuple[str, str]]()
+    for phrase, kind in spoken_in(rules):
+        if (phrase, kind) in seen:
+            line = place.quoted(phrase, last=True)
+            raise place.error(line, f"{phrase!r} stands for two things; take one of them out")
+        seen.add((phrase, kind))
     return rules
 
 
-def _convert(path: Path, kind: str, tables: tuple[dict[str, object], ...], form: type[_T]) -> tuple[_T, ...]:
+def spoken_in(rules: Rules) -> Iterator[tuple[Phrase, str]]:
+    """Yield each phrase that means something, once for each mode in which it does."""
+    for rule in rules.rule:
+        for mode in rule.mode:
+            yield from ((phrase, mode) for phrase in rule.spoken)
+    for mode in ("dictation", "code", "command"):
+        yield from ((phrase, mode) for toggle in rules.toggle for phrase in toggle.spoken)
+        yield from ((phrase, mode) for case in rules.case for phrase in case.spoken)
+        yield from ((phrase, mode) for phrase in (*rules.escape, *rules.plain))
+    for switch in rules.mode:
+        yield from ((phrase, "switch") for phrase in switch.spoken)
+
+
+def _located(path: Path, text: str, error: Exception) -> str:
+    """Return what is wrong with a file that is no rules file at all, with the line where the parser tells it."""
+    reason = str(error)
+    if told := re.search(r"\(at line (\d+), column \d+\)", reason):
+        return f"{path}:{told[1]}: {reason}"
+    if "end of document" in reason:
+        return f"{path}:{max(1, len(text.splitlines()))}: {reason}"
+    if named := re.search(r"field `(\w+)`", reason) or re.search(r"`\$\.(\w+)", reason):
+        for at, line in enumerate(text.splitlines(), 1):
+            if re.match(rf"\s*\[*\s*{named[1]}\b", line):
+                return f"{path}:{at}: {reason}"
+    return f"{path}: {reason}"
+
+
+def _convert(place: _Place, kind: str, tables: tuple[dict[str, object], ...], form: type[_T]) -> tuple[_T, ...]:
     done = []
     for number, table in enumerate(tables, 1):
         spoken = table.get("spoken")
         where = f"{kind} {number} ({spoken[0]!r})" if isinstance(spoken, list) and spoken else f"{kind} {number}"
+        line = place.header(kind, number)
         try:
             struct = msgspec.convert(table, form)
         except msgspec.ValidationError as error:
-            raise RulesError(f"{path}: {where}: {error}") from error
+            raise place.error(line, f"{where}: {error}") from error
         if not spoken:
-            raise RulesError(f"{path}: {where}: `spoken` is empty, so nobody can say it; name a phrase")
-        for phrase in struct.spoken:  # type: ignore[attr-defined]
-            _judge(path, where, phrase)
+            raise place.error(line, f"{where}: `spoken` is empty, so nobody can say it; name a phrase")
+        if isinstance(struct, Rule) and not struct.mode:
+            raise place.error(line, f"{where}: `mode` is empty, so it is never heard; name a mode, or leave it out")
+        for phrase in struct.spoken:
+            _judge(place, where, phrase, after=line)
         done.append(struct)
     return tuple(done)
 
 
-def _judge(path: Path, where: str, phrase: Phrase) -> None:
+def _judge(place: _Place, where: str, phrase: Phrase, *, after: int) -> None:
     """Refuse a phrase that could never be heard: it would be a rule that silently does nothing."""
     if not phrase or phrase != " ".join(phrase.lower().split()) or phrase[-1] in MARKS:
-        raise RulesError(
-            f"{path}: {where}: {phrase!r} can never match; write lower-case words, one space between them, "
-            "and no punctuation at the end"
+        raise place.error(
+            place.quoted(phrase, after=after),
+            f"{where}: {phrase!r} can never match; write lower-case words, one space between them, "
+            "and no punctuation at the end",
         )

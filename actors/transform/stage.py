@@ -11,7 +11,15 @@ import msgspec
 from sottovoce.actors.base import Actor
 from sottovoce.actors.counterpart import Counterpart
 from sottovoce.actors.failpoints import failpoint
-from sottovoce.actors.transform import Context, Transformer
+from sottovoce.actors.transform import Context
+from sottovoce.actors.transform.corrections import Fired
+from sottovoce.actors.transform.learned import Learned
+from sottovoce.actors.transform.live import LiveRules
+from sottovoce.actors.transform.numbers import mode_of
+from sottovoce.actors.transform.outside import SWALLOWED, Outside, fitted
+from sottovoce.actors.transform.refusals import Swallowed
+from sottovoce.actors.transform.rulebook import own
+from sottovoce.protocol.corrections import database_path
 from sottovoce.protocol.messages import Suppressed, TextReady
 from sottovoce.protocol.rows import UtteranceRow
 
@@ -26,44 +34,84 @@ class Transform(Actor):
 
     def setup(self) -> None:
         """Load the rules."""
-        self.transformer = Transformer.load(self.config.transform.language)
+        language = self.config.transform.language
+        self.rules = LiveRules(language, own(self.paths.config, language))
+        self.learned = Learned(database_path(self.paths), self.config.transform)
+        self._look_learned()
+        self.outside = Outside(self.config, self.notice)
         # After the warden, which watches all stages, has had its time.
         patience = 2 * self.config.warden.stalled_after
         self.conductor = Counterpart(self.paths.counters("conductor"), self.poller, patience=patience)
 
     def work(self) -> None:
         """Transform what waits; an utterance that is not decoded yet holds back those after it."""
+        if (told := self.rules.look()) is not None:
+            self.notice(told.level, "rules", told.text)
         while (row := self.journal.oldest("segmented", "transcribed")) is not None and row.state == "transcribed":
             self._transform(row)
+        self._look_learned()  # after what waits: to take up a first correction by sound reads a list of words, 0.2 s
         if self.conductor.look() == "frozen":
             self.notice("warning", "stalled", "conductor was stopped, and the warden did not see to it: it is replaced")
 
     def teardown(self) -> None:
-        """Let the conductor go."""
+        """Let the conductor and the server go."""
+        if (lost := self.learned.close()) is not None:
+            self.notice("warning", "corrections", lost)
+        self.outside.close()
         self.conductor.close()
+
+    def _look_learned(self) -> None:
+        if (wrong := self.learned.look()) is not None:
+            self.notice("warning", "corrections", wrong)
 
     def _transform(self, row: UtteranceRow) -> None:
         before, last = self._context(row)
-        text, context = self._apply(row.heard or "", before)
+        fired: list[Fired] = []
+        text, context = self._apply(row.heard or "", before, fired)
+        self.learned.used(fired)
+        plain, reason = text, "nothing to type"
+        if text and self.outside.wanted:
+            try:
+                text = self._outside(text, row, context)
+            except Swallowed:
+                text, reason = "", SWALLOWED
         mended = None
-        if row.mend is not None and last == row.ordinal - 1 and (other := before.mended(row.mend)) is not None:
-            mended = row.mend + self._apply(row.heard or "", other)[0]
+        if text != plain:
+            context = fitted(context, text) if text else context
+        elif row.mend is not None and last == row.ordinal - 1 and (other := before.mended(row.mend)) is not None:
+            mended = row.mend + self._apply(row.heard or "", other, [])[0]
         failpoint("transform.after_apply")
         self.page.add("utterances")
         if not text:
-            reason = "nothing to type"
-            if self.journal.suppressed(row.ordinal, reason=reason):
+            # "Caps on" types nothing, and leaves another context.
+            left = None if reason == SWALLOWED else msgspec.json.encode(context).decode()
+            if self.journal.suppressed(row.ordinal, reason=reason, context=left):
                 self.publish(Suppressed(stream=row.stream, first=row.first, reason=reason))
         elif self.journal.transformed(
-            row.ordinal, text=text, context=msgspec.json.encode(context).decode(), mended=mended
-        ):
+            row.ordinal, text=text, context=msgspec.json.encode(context).decode(), mended=mended,
+            plain=None if text == plain else plain,
+        ):  # fmt: skip
             failpoint("transform.after_commit")
             self.publish(TextReady(stream=row.stream, first=row.first, text=text))
 
-    def _apply(self, heard: str, context: Context) -> tuple[str, Context]:
+    def _outside(self, text: str, row: UtteranceRow, context: Context) -> str:
+        """Return what the hook and the rewrite make of a text; `Swallowed` is for the caller."""
+        with self.busy():
+            try:
+                return self.outside.apply(text, row, mode=context.mode)
+            finally:
+                self.page.add("turns")  # many may wait, each with a hook that hangs
+
+    def _apply(self, heard: str, context: Context, fired: list[Fired]) -> tuple[str, Context]:
         """Transform a text; one that breaks the rules goes on as it was heard, since it would break them again."""
         try:
-            return self.transformer.apply(heard, context)
+            return self.rules.transformer.apply(
+                heard,
+                context,
+                numbers=mode_of(self.config.transform),
+                corrections=self.learned.corrections,
+                fired=fired,
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, it may not hold up what follows
             # Where, and not what: the error's own words may quote what was said.
             where = traceback.extract_tb(error.__traceback__)[-1]
@@ -89,6 +137,7 @@ class Transform(Actor):
         if last.generation != row.generation and rested > self.config.transform.carry:
             return Context(), 0
         try:
-            return msgspec.json.decode(remembered, type=Context), last.ordinal
+            # What typed nothing has no end that could be mended.
+            return msgspec.json.decode(remembered, type=Context), 0 if last.state == "suppressed" else last.ordinal
         except msgspec.DecodeError:  # of another version
             return Context(glue=False, case="free"), 0

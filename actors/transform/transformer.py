@@ -7,7 +7,8 @@ pass unharmed.
 
 The way. Split at white space; at each chunk look for the longest phrase in a trie, with the marks at the chunk's end
 set aside; hand commands and words to a composer, which owns spaces and capitals and takes back the engine's marks
-beside a command. Everything about the language is data (`rules/en.toml`).
+beside a command. Everything about the language is data (`rules/en.toml`), and each mode has a trie of its own, so that
+a mode costs nothing while it is not used.
 
 Refused. *Regular expressions over the whole text*, the usual way: each rule then repairs what the one before left
 behind (",." and ". ." and a space too many), and nobody can say what the order of forty of them does. *A model* that
@@ -25,23 +26,26 @@ swictation's Secretary Mode for what engines that punctuate make of them.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
 from sottovoce.actors.transform.casing import Casing
 from sottovoce.actors.transform.composer import Composer
-from sottovoce.actors.transform.context import Context
-from sottovoce.actors.transform.exceptions import RulesError
-from sottovoce.actors.transform.heard import MARKS, Heard
-from sottovoce.actors.transform.phrases import Phrases
-from sottovoce.actors.transform.rulebook import Rule, Rules, read, shipped
+from sottovoce.actors.transform.context import Context, Mode
+from sottovoce.actors.transform.correcting import Correcting
+from sottovoce.actors.transform.corrections import Corrections, Fired
+from sottovoce.actors.transform.formula import Formula
+from sottovoce.actors.transform.heard import Heard
+from sottovoce.actors.transform.merge import merged
+from sottovoce.actors.transform.numbers import Mode as Numbers
+from sottovoce.actors.transform.phrasebook import Phrasebook
+from sottovoce.actors.transform.reading import Reading
+from sottovoce.actors.transform.rulebook import Rules, read, shipped
+from sottovoce.actors.transform.steps import Step
 
-_Pair: TypeAlias = tuple[Rule, Rule]
-"""A toggle: the rule that opens and the rule that closes."""
-_ESCAPE: Final = "escape"
-_PLAIN: Final = "plain"
-_Entry: TypeAlias = Rule | _Pair | str
+_NUMBERED: Final = frozenset[Mode]({"dictation", "code"})
+"""Modes in which spoken numbers become digits."""
 
 
 class Transformer:
@@ -50,95 +54,104 @@ class Transformer:
     def __init__(self, rules: Rules, *, name: str = "rules") -> None:
         """Take the rules; `name` stands for them in errors.
 
-        RulesError: two commands are said alike, or a toggle names a rule that is not there.
+        RulesError: two commands are said alike in one mode, or a toggle names a rule that is not there.
         """
+        self.rules = rules
         self._casing = Casing(rules)
+        self._formula = Formula(rules)
         self._determiners = frozenset(rules.determiners)
-        self._phrases: Phrases[_Entry] = Phrases()
-        by_phrase = {phrase: rule for rule in rules.rule for phrase in rule.spoken}
-        entries: list[tuple[str, _Entry]] = [(phrase, rule) for rule in rules.rule for phrase in rule.spoken]
-        for toggle in rules.toggle:
-            missing = [phrase for phrase in (toggle.open, toggle.close) if phrase not in by_phrase]
-            if missing:
-                raise RulesError(f"{name}: toggle {toggle.spoken[0]!r}: no rule is said {missing[0]!r}; add that rule")
-            pair = (by_phrase[toggle.open], by_phrase[toggle.close])
-            if not pair[0].opens or pair[0].opens != pair[1].closes:
-                raise RulesError(
-                    f"{name}: toggle {toggle.spoken[0]!r}: `opens` of {toggle.open!r} and `closes` of "
-                    f"{toggle.close!r} must be the same name"
-                )
-            entries += [(phrase, pair) for phrase in toggle.spoken]
-        entries += [(phrase, _ESCAPE) for phrase in rules.escape]
-        entries += [(phrase, _PLAIN) for phrase in rules.plain]
-        for phrase, entry in entries:
-            if self._phrases.add(phrase, entry) is not None:
-                raise RulesError(f"{name}: {phrase!r} stands for two things; take one of them out")
-            if " " in phrase and not isinstance(entry, str):
-                self._phrases.add(phrase.replace(" ", "-"), entry)  # engines: "question-mark"
+        self._noun_capitals = rules.noun_capitals
+        self._phrasebook = Phrasebook(rules, name)
 
     @classmethod
-    def load(cls, language: str = "en", *, commands: bool = True) -> Transformer:
-        """Return the transform with the shipped rules of a language. RulesError: there are none.
+    def load(cls, language: str = "en", *, commands: bool = True, own: Path | None = None) -> Transformer:
+        """Return the transform with the shipped rules of a language, and a user's `own` over them if that file exists.
 
         Without `commands` every word is a word, and only spaces and capitals are seen to.
+
+        RulesError: there are none, or the user's are wrong.
         """
         path = shipped(language)
         rules = read(path)
+        if own is not None and own.exists():
+            rules, path = merged(rules, read(own)), own
         if not commands:
-            rules = msgspec.structs.replace(rules, rule=(), toggle=(), escape=(), plain=())
+            rules = msgspec.structs.replace(rules, rule=(), toggle=(), escape=(), plain=(), case=(), mode=())
         return cls(rules, name=str(path))
 
     @classmethod
     def from_file(cls, path: Path) -> Transformer:
-        """Return the transform with the rules of a file. RulesError: names file, rule and reason."""
+        """Return the transform with the rules of a file. RulesError: names file, line, rule and reason."""
         return cls(read(path), name=str(path))
 
-    def apply(self, text: str, context: Context) -> tuple[str, Context]:
+    def apply(
+        self,
+        text: str,
+        context: Context,
+        *,
+        numbers: Numbers = "off",
+        corrections: Corrections | None = None,
+        fired: list[Fired] | None = None,
+    ) -> tuple[str, Context]:
         """Return exactly the characters to type for an utterance, and the context for the next one.
 
         A space that parts it from the utterance before is in front; there is none behind. Pure, and takes any string;
-        a text without a word in it gives "" and the context as it was.
+        a text without a word in it gives "" and the context as it was. One that only switches, or asks for capitals,
+        gives "" and another context.
         """
-        heard = Heard(text)
+        return self._apply(
+            text, context, None, numbers=numbers, corrections=corrections, fired=[] if fired is None else fired
+        )
+
+    def explain(
+        self,
+        text: str,
+        context: Context,
+        *,
+        numbers: Numbers = "off",
+        corrections: Corrections | None = None,
+        fired: list[Fired] | None = None,
+    ) -> tuple[str, Context, list[Step]]:
+        """Return what `apply` returns, and what was decided on the way to it."""
+        steps: list[Step] = []
+        page, after = self._apply(
+            text, context, steps, numbers=numbers, corrections=corrections, fired=[] if fired is None else fired
+        )
+        return page, after, steps
+
+    def _apply(
+        self,
+        text: str,
+        context: Context,
+        steps: list[Step] | None,
+        *,
+        numbers: Numbers,
+        corrections: Corrections | None,
+        fired: list[Fired],
+    ) -> tuple[str, Context]:
+        heard = Heard(text, numbers if context.mode in _NUMBERED else "off")
+        if steps is not None and (said := " ".join(text.split())) != (written := " ".join(heard.chunks)):
+            steps.append(Step("numbers", said, written))
         if not heard.chunks:
             return "", context
-        composer = Composer(self._casing, context)
-        at = 0
-        apart = True  # the start of an utterance sets a command off as another command before it does
-        while at < len(heard.chunks):
-            entry, stop = self._phrases.longest(heard, at) or (None, at + 1)
-            if entry is _ESCAPE:
-                at, stop = self._escaped(heard, at, stop)
-            elif not isinstance(entry, str | None) and self._meant(entry, heard, at, stop, apart=apart):
-                rule = entry if isinstance(entry, Rule) else entry[composer.has_open(entry[0].opens)]
-                marks, at = heard.marks_from(stop)
-                composer.command(rule, marks)
-                apart = True
-                continue
-            for index in range(at, stop):
-                composer.word(heard.chunks[index], heard.bare[index])
-            at, apart = stop, False
+        switch = self._phrasebook.switches.longest(heard, 0)
+        if switch is not None and heard.marks_from(switch[1])[1] == len(heard.chunks):
+            if steps is not None:
+                steps.append(Step("mode", text.strip(), switch[0]))
+            return "", _switched(context, switch[0])
+        if corrections is None:
+            composer = Composer(self._casing, context)
+        else:
+            composer = Correcting(self._casing, context, corrections, fired)
+        Reading(
+            heard, self._phrasebook.modes[context.mode], composer, mode=context.mode, determiners=self._determiners,
+            noun_capitals=self._noun_capitals,
+            formula=self._formula, steps=steps,
+        ).read()  # fmt: skip
         return composer.finish()
 
-    def _meant(self, command: Rule | _Pair, heard: Heard, at: int, stop: int, *, apart: bool) -> bool:
-        """Whether the words from `at` to `stop`, which a rule lists, are the command and not just words."""
-        noun, only = (command.noun, command.only) if isinstance(command, Rule) else (True, "anywhere")
-        if not apart:
-            before = heard.words[at - 1]
-            if noun and before in self._determiners:
-                return False
-            apart = before[-1] in MARKS
-        if only == "anywhere":
-            return True
-        marks, after = heard.marks_from(stop)
-        return apart and (marks != "" or after == len(heard.chunks) or self._command_at(heard, stop) is not None)
 
-    def _escaped(self, heard: Heard, at: int, stop: int) -> tuple[int, int]:
-        """Return the range of the words to write at an escape phrase: the command's after it, else its own first."""
-        end = self._command_at(heard, stop) if heard.marks_of(stop - 1) in {"", ","} else None
-        return (at, at + 1) if end is None else (stop, end)
-
-    def _command_at(self, heard: Heard, at: int) -> int | None:
-        """Return the index after the command phrase at a chunk, meant or not; None where there is none."""
-        match = self._phrases.longest(heard, at)
-        return None if match is None or isinstance(match[0], str) else match[1]
+def _switched(context: Context, mode: Mode) -> Context:
+    """Return the context with another mode. What was spelled is a word, so that the next one stands apart from it."""
+    spelled = context.mode == "spelling" and context.spoken and not context.line
+    return msgspec.structs.replace(context, mode=mode, pending="", glue=context.glue and not spelled)

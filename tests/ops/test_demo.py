@@ -14,8 +14,8 @@ def row(ordinal: int, state: str, *steps_ms: int) -> UtteranceRow:
     return msgspec.convert(
         {
             "ordinal": ordinal, "stream": 1, "first": ordinal, "end": 2, "speech_end": 2, "generation": 1, "boot": "b",
-            "state": state, "reason": None, "turn": None, "heard": None, "mend": None, "text": None, "mended": None,
-            "model": None, "backend": None,
+            "state": state, "reason": None, "turn": None, "heard": None, "mend": None, "plain": None, "text": None,
+            "mended": None, "model": None, "backend": None,
             "spoken_ns": 1000 * MS, "asleep_ns": 0, "wall_ns": 0, "segmented_ns": segmented,
             "transcribed_ns": transcribed, "transformed_ns": transformed, "intent_ns": None, "typed_ns": typed,
         },

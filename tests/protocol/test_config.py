@@ -99,6 +99,15 @@ def test_unknown_key(file: Path, content: str, named: str, at: str) -> None:
         ("[history]\nkeep = '0d'", "$.history.keep"),
         ('[history]\nkeep = "30d\\n"', "$.history.keep"),
         ("[warden]\nrestarts = 0", "$.warden.restarts"),
+        ("[hook]\ncommand = 'a string'", "$.hook.command"),
+        ("[hook]\ncommand = ['']", "$.hook"),
+        ("[hook]\ntimeout = 60", "$.hook.timeout"),
+        ("[hook]\nenvironment = ['A=1']", "$.hook.environment[0]"),
+        ("[rewrite]\nurl = 'ftp://host/v1'", "$.rewrite.url"),
+        ("[rewrite]\nurl = 'https://host/v1'", "$.rewrite"),
+        ("[rewrite]\nname = 'formal'", "$.rewrite"),
+        ("[rewrite]\ntoken_file = 'a'\ntoken_env = 'B'", "$.rewrite"),
+        ("[rewrite.parameters]\nmessages = 'x'", "$.rewrite"),
         ("[log]\nlevel = 'loud'", "$.log.level"),
         ("log = 'debug'", "$.log"),
     ],
@@ -122,6 +131,7 @@ def test_keep(file: Path, keep: str) -> None:
         ("[vad]\nthreshold = 0.3", "vad.release must not exceed vad.threshold"),
         ("[vad]\npause = 0.8\nendpoint = 0.5", "vad.pause must not exceed vad.endpoint"),
         ("[inject]\nbackends = ['wtype', 'file']", "inject.file is empty"),
+        ("[hook]\ncommand = ['x']\n[warden]\nbusy_limit = 1", "hook.timeout must be below warden.busy_limit"),
     ],
 )
 def test_fields_that_contradict_each_other(file: Path, content: str, says: str) -> None:

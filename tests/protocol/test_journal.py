@@ -165,6 +165,23 @@ def test_a_text_that_mends_the_one_before(journal: Open, mended: bool) -> None:
     assert texts == (["Heard it", ", and saw."] if mended else ["Heard it.", " And saw."])
 
 
+def test_the_plain_text_beside_the_one_that_was_made_of_it(journal: Open) -> None:
+    """Where a hook or a rewrite changed a text, both can be read after it was typed; where none did, there is one."""
+    one = journal()
+    assert enter(one)
+    assert one.transcribed(1, text="hello there", model="tiny")
+    assert one.transformed(1, text="Good day.", plain="Hello there.", context="{}")
+    assert one.intent(1, backend="wtype")
+    assert one.typed(1, backend="wtype")
+    assert (one.utterance(1).heard, one.utterance(1).plain, one.utterance(1).text) == (
+        "hello there", "Hello there.", "Good day.",
+    )  # fmt: skip
+    assert enter(one, first=2_000)
+    assert one.transcribed(2, text="and so", model="tiny")
+    assert one.transformed(2, text=" And so.", context="{}")
+    assert one.utterance(2).plain is None
+
+
 def test_context_is_committed_with_its_text(journal: Open) -> None:
     """The transform's context changes with a text that was accepted, and stays with one that was refused."""
     one = journal()
@@ -177,6 +194,22 @@ def test_context_is_committed_with_its_text(journal: Open) -> None:
     assert last == one.utterance(first)
     assert one.transformed(second, text="Two.", context="after two")
     assert journal().context() == ("after two", one.utterance(second))
+
+
+def test_what_types_nothing_may_leave_a_context(journal: Open) -> None:
+    """What is said to have capitals is suppressed, for nothing is typed; what it changes is kept with that, or not at all."""
+    one = journal()
+    first = lead(one, "transcribed")
+    assert one.suppressed(first, reason="nothing to type", context='{"caps": "upper"}')
+    remembered, last = one.context()
+    assert remembered == '{"caps": "upper"}'
+    assert last is not None
+    assert (last.ordinal, last.state) == (first, "suppressed")
+    assert not one.suppressed(first, reason="again", context="{}")
+    assert one.context()[0] == remembered
+    second = lead(one, "suppressed", first=5_000)
+    assert one.utterance(second).transformed_ns is None
+    assert one.context()[1] == last
 
 
 def test_a_failed_step_is_undone(journal: Open) -> None:
@@ -546,16 +579,17 @@ def _open_and_fail(path: Path) -> str:
     return str(caught.value)
 
 
-def test_older_version(paths: Paths, journal: Open) -> None:
-    """A journal of the first version gets what it lacks, and keeps what it has."""
+@pytest.mark.parametrize(("version", "lacks"), [(1, ("turn", "mend", "mended", "plain")), (2, ("plain",))])
+def test_older_version(paths: Paths, journal: Open, version: int, lacks: tuple[str, ...]) -> None:
+    """A journal of an older version gets what it lacks, and keeps what it has."""
     ordinal = lead(journal(), "typed")
     with contextlib.closing(sqlite3.connect(paths.state / "journal.db", isolation_level=None)) as database:
-        for column in ("turn", "mend", "mended"):
+        for column in lacks:
             database.execute(f"ALTER TABLE utterance DROP COLUMN {column}")
-        database.execute("PRAGMA user_version = 1")
+        database.execute(f"PRAGMA user_version = {version}")
     upgraded = journal()
     row = upgraded.utterance(ordinal)
-    assert (row.state, row.heard, row.mend) == ("typed", "heard it", None)
+    assert (row.state, row.heard, row.mend, row.plain) == ("typed", "heard it", None, None)
     assert enter(upgraded, first=5_000)
     with contextlib.closing(sqlite3.connect(paths.state / "journal.db")) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

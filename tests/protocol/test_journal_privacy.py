@@ -15,6 +15,7 @@ from sottovoce.protocol.paths import Paths
 
 Open = Callable[..., Journal]
 HEARD, TEXT, MENDED = "quizzical zephyrs", "Quixotic zebras.", ", quiescent zebus."
+PLAIN = "Quotidian zithers."
 
 
 def words_in_files(folder: Path, words: list[str]) -> set[str]:
@@ -59,14 +60,14 @@ def cancel_transcribed(journal: Journal, ordinal: int) -> None:
 def cancel_transformed(journal: Journal, ordinal: int) -> None:
     """Cancel the recording before its text is typed."""
     assert journal.transcribed(ordinal, text=HEARD, model="tiny")
-    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED)
+    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED, plain=PLAIN)
     journal.stop_recording(1, cancel=True)
 
 
 def type_it(journal: Journal, ordinal: int) -> None:
     """Go the whole way."""
     assert journal.transcribed(ordinal, text=HEARD, model="tiny")
-    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED)
+    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED, plain=PLAIN)
     assert journal.intent(ordinal, backend="file")
     assert journal.typed(ordinal, backend="file")
 
@@ -74,7 +75,7 @@ def type_it(journal: Journal, ordinal: int) -> None:
 def type_at_second_try(journal: Journal, ordinal: int) -> None:
     """Go the whole way with a back end that failed first."""
     assert journal.transcribed(ordinal, text=HEARD, model="tiny")
-    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED)
+    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED, plain=PLAIN)
     assert journal.intent(ordinal, backend="wtype")
     assert journal.nothing_typed(ordinal, reason="no display")
     assert journal.intent(ordinal, backend="file")
@@ -84,7 +85,7 @@ def type_at_second_try(journal: Journal, ordinal: int) -> None:
 def mend_it(journal: Journal, ordinal: int) -> None:
     """Go the whole way, and take back the last character of the utterance before."""
     assert journal.transcribed(ordinal, text=HEARD, model="tiny", mend=",")
-    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED)
+    assert journal.transformed(ordinal, text=TEXT, context="{}", mended=MENDED, plain=PLAIN)
     assert journal.intent(ordinal, backend="file")
     assert journal.typed(ordinal, backend="file", mended=True)
 
@@ -114,18 +115,18 @@ def test_none_keeps_no_word(paths: Paths, journal: Open, end: Callable[[Journal,
     ordinal = enter(one, 0, generation=generation)
     reader.utterances()
     end(one, ordinal)
-    assert words_in_files(paths.state, [HEARD, TEXT, MENDED]) == set()
+    assert words_in_files(paths.state, [HEARD, PLAIN, TEXT, MENDED]) == set()
     assert words_in_files(paths.state, ["unrelated"]) == ({"unrelated"} if waiting else set())
     row = reader.utterance(ordinal)
-    assert (row.heard, row.text, row.mended) == (None, None, None)
+    assert (row.heard, row.plain, row.text, row.mended) == (None, None, None, None)
 
 
 def test_days_keep_the_words(paths: Paths, journal: Open) -> None:
     """With days to keep, the same search finds the words (so it can find any), and they can be read."""
     one = journal(keep="30d")
     mend_it(one, enter(one, 0))
-    assert words_in_files(paths.state, [HEARD, MENDED]) == {HEARD, MENDED}
-    assert one.utterance(1).text == MENDED
+    assert words_in_files(paths.state, [HEARD, PLAIN, MENDED]) == {HEARD, PLAIN, MENDED}
+    assert (one.utterance(1).plain, one.utterance(1).text) == (PLAIN, MENDED)
 
 
 def test_none_keeps_what_is_offered(journal: Open) -> None:

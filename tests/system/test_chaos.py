@@ -51,7 +51,7 @@ def reach(folder: Path | None, *names: str) -> subprocess.CompletedProcess[str]:
 def row(first: int, text: str, state: State = "typed") -> UtteranceRow:
     """Return a row of a recording that began at sample 0 of stream 1."""
     values = {
-        name: None if name in {"model", "backend", "reason", "mend", "mended"} or name.endswith("_ns") else 0
+        name: None if name in {"model", "backend", "reason", "mend", "mended", "plain"} or name.endswith("_ns") else 0
         for name in UtteranceRow.__struct_fields__
     } | {
         "ordinal": first, "first": first, "stream": 1, "boot": "", "state": state, "text": text, "heard": text,

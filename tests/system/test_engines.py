@@ -72,9 +72,9 @@ def test_a_server_makes_the_final_text_and_may_go(beckett: Path, server: Server)
     server.answer = say({"text": "Heard over there."})
     config = '[stt.draft]\nmodel = "twin"\n[stt.final]\nmodel = "there"\ncontext = 0\n[vad]\nendpoint = 0.4\n'
     with private_service(config=config) as service:
-        bodies = [event.body for event in feed(service.paths, beckett, pace=0.5)]
+        bodies = [event.body for event in feed(service.paths, beckett, pace=1.0)]
         server.answer = drop
-        bodies += [event.body for event in feed(service.paths, beckett, pace=0.5)]
+        bodies += [event.body for event in feed(service.paths, beckett, pace=1.0)]
         journal = Journal(service.paths.journal(keep="30d"))
         rows = journal.utterances()
         journal.close()

@@ -140,7 +140,7 @@ def test_a_microphone_that_is_away_for_a_moment(dictation: Dictation, beckett: P
     gaps = dictation.counted("gaps")
     typed = dictation(beckett, away)
     assert typed[:4] == SAID[:4]
-    assert typed[-2:] == SAID[-2:]
+    assert typed[-1] == SAID[-1]  # "fail" so near to a gap may be heard as "fair"
     assert len(typed) <= len(SAID) + 1  # a word that the gap halves may be heard as two
     assert dictation.counted("gaps") == gaps + 1
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.actors.transform import Context, Transformer
+from sottovoce.actors.transform import Case, Context, Transformer
+from sottovoce.actors.transform.context import Caps, Mode, Style
 
 ENGLISH = Transformer.load()
+RESTARTED = Transformer.load()
 SPEECH = Path(__file__).parents[4] / "shared" / "speech"
 
 
@@ -328,3 +331,130 @@ def test_only_a_full_stop_of_the_engine_is_taken_back(before: str, mark: str, ex
         assert expected is None
         return
     assert text[:-1] + mark + ENGLISH.apply("And saw.", mended)[0] == expected
+
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+contexts = st.builds(
+    Context, glue=st.booleans(), case=st.sampled_from(get_args(Case)), mark=st.sampled_from(["", ".", ",", "?"]),
+    spoken=st.booleans(), open=st.lists(st.sampled_from(["quote", "backtick"]), unique=True).map(tuple),
+    line=st.booleans(), caps=st.sampled_from(get_args(Caps)), pending=st.sampled_from(get_args(Style)),
+    mode=st.sampled_from(MODES),
+)  # fmt: skip
+casings = st.sampled_from(
+    [
+        "caps on",
+        "caps off",
+        "all caps",
+        "no caps",
+        "title case",
+        "camel case",
+        "snake case",
+        "capital",
+        "end case",
+        "say",
+    ]
+)
+utterances = st.lists(st.one_of(plain_words, commands, casings)).map(" ".join)
+
+
+@given(st.one_of(st.text(), utterances), contexts)
+def test_it_takes_any_string_in_any_state(text: str, context: Context) -> None:
+    """Whatever was said before and in whatever mode, there is a text that can be encoded, and a state to go on from."""
+    page, after = ENGLISH.apply(text, context)
+    page.encode()
+    assert msgspec.json.decode(msgspec.json.encode(after), type=Context) == after
+    assert ENGLISH.explain(text, context)[:2] == (page, after)
+
+
+@given(st.one_of(st.text(), utterances))
+def test_verbatim_text_stays_as_it_is(text: str) -> None:
+    """In `verbatim` no word is a command, and what was written once is written the same again."""
+    context = Context(mode="verbatim")
+    page = ENGLISH.apply(text, context)[0]
+    assert ENGLISH.apply(page, context)[0] == page
+    if " mode" not in text:
+        assert folded(page) == folded(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", text))
+
+
+@given(st.lists(utterances), st.lists(utterances))
+def test_a_restart_in_a_quotation_changes_nothing(before: list[str], after: list[str]) -> None:
+    """What is said behind an open quotation is typed the same whether the stage was restarted meanwhile or not."""
+    context = Context()
+    for text in ["she said quote", *before]:
+        context = ENGLISH.apply(text, context)[1]
+    other = msgspec.json.decode(msgspec.json.encode(context), type=Context)
+    for text in [*after, "quote"]:
+        page, context = ENGLISH.apply(text, context)
+        assert RESTARTED.apply(text, other)[0] == page
+        other = context
+
+
+def test_a_context_of_before_there_were_modes_is_understood() -> None:
+    """What an older Sottovoce left in the journal is read as dictation without capitals switched on."""
+    old = b'{"glue":false,"case":"inside","mark":",","spoken":true,"open":["quote"]}'
+    context = msgspec.json.decode(old, type=Context)
+    assert (context.mode, context.caps, context.pending, context.open) == ("dictation", "", "", ("quote",))
+
+
+@table(
+    (("caps on", "so loud", "caps off", "indeed"), "SO LOUD indeed"),
+    (("all caps", "nasa flies"), "NASA flies"),
+    (("title case on", "the lord", "of the rings", "title case off", "is"), "The Lord of the Rings is"),
+    (("camel case", "user name", "is set"), "userName is set"),
+    (("she said quote no caps", "hello quote"), 'She said "hello"'),
+    (("no caps on hello there", "no caps off. Yes"), "hello there Yes"),
+)
+def test_asked_for_capitals_outlive_an_utterance(heard: tuple[str, ...], page: str) -> None:
+    """What was switched on holds until it is switched off; what was asked for one word waits for that word."""
+    assert typed(*heard) == page
+
+
+@table(
+    (("code mode", "x equals y", "Dictation mode.", "equals"), "x = y equals"),
+    (
+        ("verbatim mode", "literal comma all caps new line", "dictation mode", "comma"),
+        "Literal comma all caps new line,",
+    ),
+    (("command mode", "hello comma world new line", "dictation mode", "Yes"), ",\nYes"),
+    (
+        ("see", "spelling mode", "Alpha, bravo.", "capital charlie 1 one X.Y.", "dictation mode", "here"),
+        "See abC11xy here",
+    ),
+    (("the code mode is on",), "The code mode is on"),
+)
+def test_modes_are_switched_by_voice(heard: tuple[str, ...], page: str) -> None:
+    """A mode is switched by an utterance that says nothing else, and from every mode there is a way back."""
+    assert typed(*heard) == page
+
+
+@table(
+    (("code mode", "Total equals i plus count"), "total = i + count"),
+    (("code mode", "user dot name", "Paris equals Rome"), "user.name paris = Rome"),
+    (("code mode", "x equals y", "dictation mode", "new line so"), "x = y\nSo"),
+)
+def test_code_has_no_sentences(heard: tuple[str, ...], page: str) -> None:
+    """In `code` no word has a capital for standing first, and "i" is a name."""
+    assert typed(*heard) == page
+
+
+@table(
+    ("mister smith met doctor jones and one pound plus hash equals pipe",) * 2,
+    ("three times a day we multiply less than before and spread rockets",) * 2,
+    ("he won 3 times. greater than ever",) * 2,
+    ("he lives in the capital i think",) * 2,
+)
+def test_ambiguous_words_are_words(heard: tuple[str, ...], page: str) -> None:
+    """Words that are said in prose more often than meant as signs are left as they are."""
+    assert typed(*heard).lower() == page.lower()
+
+
+def test_what_was_decided_is_told() -> None:
+    """`explain` names the commands that fired, what they wrote, and those that were left as words."""
+    text, _, steps = ENGLISH.explain("put a comma here comma literal period all caps nasa", Context())
+    assert text == "Put a comma here, period NASA"
+    assert [(step.did, step.heard, step.result) for step in steps] == [
+        ("kept", "comma", "words, by what stands beside them"),
+        ("command", "comma", ","),
+        ("escape", "literal period", "period"),
+        ("case", "all caps", "upper word"),
+    ]

@@ -1,0 +1,19 @@
+"""Sounds that people make while they think.
+
+Each language has its own: "um" is a word in German and in Portuguese, "er" in German.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FILLERS: Final[dict[str, frozenset[str]]] = {
+    "en": frozenset({"um", "umm", "uhm", "uh", "uhh", "er", "err", "erm"}),
+    "de": frozenset({"äh", "ähh", "ähm", "öh", "öhm"}),
+    "es": frozenset({"ehm", "eem"}),
+    "fr": frozenset({"euh", "heu"}),
+    "it": frozenset({"ehm", "uhm"}),
+    "pt": frozenset({"ahn", "hã"}),
+    "ru": frozenset({"эм", "эмм", "ээ", "эээ"}),
+}
+"""By language, in lower case."""

@@ -1,0 +1,242 @@
+"""Spoken numbers as digits: "line forty two" -> "line 42". A pure pass over an utterance, before commands are found.
+
+The problem. "One" is a pronoun, "second" a unit of time, "nineteen fifty" a year, two numbers or a time, and nobody
+wants "2 of them". So there are two modes. `explicit`, the default, writes digits only where they were asked for or
+nothing else can be meant: after a trigger, after a context word, for years that their surroundings make clear, for
+decades of a century, full dates, and three or more numbers with points between them. `natural` writes what people
+expect of inverse text normalisation; one to nine stay words unless something calls for digits (a unit, a point, a
+sign, "five to ten").
+
+The rules a user meets:
+
+- `number`, `digit`, `digits` are commands: they go, and what follows is digits ("number forty two" -> "42", "digits
+  four oh four" -> "404"). They are nouns, and stay, after a determiner, after a noun that numbers are given to
+  ("phone number", "room number") and, `number` alone, after a form of "to be" ("we are number one"). After such a noun
+  the digits are still written ("room number five" -> "room number 5"); after the others only from ten on.
+- `CONTEXT` words stay, and the number after them is digits without separators.
+- After "literal", "literally" and "the word" number words stay words, and so does "number five" after "say".
+- Digits that the engine wrote are never changed, nor are words that continue them ("5 million two hundred").
+- Marks that the engine put between two number words part them: "one, two, three" is three words.
+
+Refused. *text2num* 3.1 (MIT, prebuilt, 0.3 us a word): cardinals alone, so "nineteen fifty" is "19 50" and "four oh
+four" "4 oh 4". *wetext* 0.1 and *damga* 1.0 (transducers run without a compiler): more than 100 us a word where a whole
+utterance has 50, 33 and 128 MB, and words go missing ("the twenty first of march" -> "21 march").
+*nemo_text_processing* needs pynini, which needs a compiler.
+
+Known limits. Without grammar "step two feet" and "step two fails" look alike; `COUNTED` lists the usual units. "Two
+twenty" and the like are read as one number, "one hundred and two" never as two. "Ten pounds" is money unless a word of
+weight is beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from sottovoce.actors.transform.moments import COUNTED, MONTHS, Found, date, decade, year, year_after_day
+from sottovoce.actors.transform.numerals import (
+    DECADES,
+    DETERMINERS,
+    DIGITS,
+    NUMBERS,
+    ORDINALS,
+    POINTS,
+    SCALES,
+    TENS,
+    UNIT_ORDINALS,
+    Run,
+    Words,
+    dotted,
+    is_number,
+    listed,
+    ordinal,
+    run,
+    suffixed,
+)
+from sottovoce.actors.transform.prose import prose
+from sottovoce.actors.transform.quantities import MINUS, phone, quantity
+from sottovoce.protocol.config import TransformConfig
+
+Mode: TypeAlias = Literal["explicit", "natural", "off"]
+
+TRIGGERS: Final = frozenset({"number", "digit", "digits"})
+CONTEXT: Final = frozenset({"line", "version", "step", "option", "error", "port", "release", "page", "chapter", "item"})
+
+_BEING: Final = listed("am are be been is was were i'm we're you're they're he's she's it's as ranked remains")
+_PHONES: Final = listed("phone telephone mobile cell fax contact")
+_NUMBERED: Final = (
+    CONTEXT
+    | _PHONES
+    | listed("room issue account house flight order ticket serial part model case invoice reference tracking track bug")
+    | listed("confirmation request card platform gate seat table question exercise episode volume lot box apartment id")
+    | listed("atomic build bus job task rule reason player process pin")
+)
+"""What has a number, so that "number" after it is the noun."""
+_MORE: Final = frozenset({"to", "through", "or", "of"})
+"""What joins another number to that of a context word: "page 9 of 10"."""
+_ARTICLES: Final = frozenset({"a", "an"})
+_AFTER_ARTICLE: Final = [[word] for word in ("hundred", "quarter", *SCALES)]
+_SMALL: Final = DIGITS.keys() | UNIT_ORDINALS.keys()
+_ASKING: Final = TRIGGERS | CONTEXT | MONTHS.keys() | POINTS
+_STARTS: Final = (
+    NUMBERS - {*DECADES, "hundred", "hundredth", *SCALES}
+    | TRIGGERS
+    | MONTHS.keys()
+    | MINUS
+    | _ARTICLES
+    | {"half", "quarter"}
+)
+_AROUND: Final = ".,;:?!…–—-\"'“”‘’()[]{}«»"
+
+
+def convert(chunks: list[str], mode: Mode = "explicit") -> list[str]:
+    """Return the chunks of an utterance (what stands between white space) with spoken numbers as digits.
+
+    Marks and brackets around a number stay where they were. Takes any strings and never raises; what it returns it
+    returns unchanged when given it again. Without anything to convert the result is the list that was given.
+    """
+    if mode == "off":
+        return chunks
+    natural = mode == "natural"
+    if not _says_number(chunks, natural=natural):
+        return chunks
+    return _converted(chunks, natural=natural) or chunks
+
+
+def _says_number(chunks: list[str], *, natural: bool) -> bool:
+    """Whether there may be anything to convert: 0.1 us a word, and for most utterances all that is done.
+
+    In explicit mode "one of them" and "at first" are nothing without a trigger, a context, a month or a point.
+    """
+    any_number = asked = large = False
+    for chunk in chunks:
+        word = chunk.lower()
+        if not word.isalpha():
+            word = word.strip(_AROUND)
+            if "-" in word and not NUMBERS.isdisjoint(word.split("-")):
+                any_number = large = True
+        if word in NUMBERS:
+            any_number = True
+            large = large or word not in _SMALL
+        elif word in _ASKING:
+            asked = True
+    return any_number and (natural or asked or large)
+
+
+def _converted(chunks: list[str], *, natural: bool) -> list[str] | None:
+    words = Words(chunks)
+    done: list[str] = []
+    kept = 0  # chunks before it are in `done`
+    at, size = 0, len(words.word)
+    while at < size:
+        word = words.word[at]
+        idle = word in _ARTICLES and words.word[at + 1 : at + 2] not in _AFTER_ARTICLE
+        if word not in _STARTS or idle or not words.begins(at):
+            at += 1
+            continue
+        spoken = run(words, at) if word in NUMBERS or word in _ARTICLES else None
+        found = None if _escaped(words, at) else _find(words, at, spoken, natural=natural)
+        if found is not None:
+            done += chunks[kept : words.chunk[at]]
+            done += words.written(at, found.end, found.texts)
+            at = found.end
+            kept = words.chunk[at - 1] + 1
+        else:  # past the run as a whole: its second half would be read as something else
+            at = at + 1 if spoken is None else spoken.end
+    return done + chunks[kept:] if kept else None
+
+
+def _escaped(words: Words, at: int) -> bool:
+    left = words.before(at)
+    if left in TRIGGERS or left in CONTEXT:
+        at, left = at - 1, words.before(at - 1)
+    if left == "word":
+        return words.before(at - 1) == "the"
+    return left in {"literal", "literally"} or (left == "say" and words.word[at] in TRIGGERS)
+
+
+def _find(words: Words, at: int, spoken: Run | None, *, natural: bool) -> Found | None:
+    word, left = words.word[at], words.before(at)
+    if word in TRIGGERS:
+        return _triggered(words, at)
+    if word in MONTHS:
+        return date(words, at, whole=not natural)
+    found = None
+    if spoken is not None and left in TRIGGERS:
+        found = _noun_numbered(words, at, spoken)
+    elif left in CONTEXT:
+        found = _reference(words, at)
+    if found is None and (word in ORDINALS or word in TENS):
+        found = date(words, at, whole=not natural)
+    found = found or decade(words, at) or year_after_day(words, at)
+    if found is not None or left[-1:].isdigit():
+        return found
+    if spoken is not None:
+        found = year(words, at, spoken) or _address(words, spoken)
+    return prose(words, at, spoken) if found is None and natural and left not in SCALES else found
+
+
+def _is_noun(words: Words, at: int) -> bool:
+    left = words.before(at)
+    if left in _BEING:
+        return words.word[at] == "number"
+    return left in DETERMINERS or left in _NUMBERED or is_number(left)
+
+
+def _triggered(words: Words, at: int) -> Found | None:
+    """Return the number after a trigger, which goes."""
+    if at + 1 == len(words.word) or not (words.link[at] or words.shut[at] in {",", ":"}) or _is_noun(words, at):
+        return None
+    found = ordinal(words, at + 1)
+    if found is not None and found[0] >= 10:
+        return Found([suffixed(found[0])], found[1])
+    return quantity(words, at + 1, plain=True)
+
+
+def _noun_numbered(words: Words, at: int, spoken: Run) -> Found | None:
+    """Return the number after "number" where that is a noun and stays."""
+    noun = words.before(at - 1)
+    if len(spoken.joined) == 1 and noun not in _NUMBERED:
+        return None
+    if noun in _PHONES and len(spoken.parts) > 1:
+        return Found([phone(spoken.joined)], spoken.end)
+    return quantity(words, at, plain=True)
+
+
+def _reference(words: Words, at: int) -> Found | None:
+    """Return the number after a context word: "line 42", "version 3.11.4", "port 80 or 8080"."""
+    found = _label(words, at)
+    if found is None:
+        return None
+    if found.texts == ["1"] and words.before(at - 1) in DETERMINERS and words.next(found.end) not in {"", *NUMBERS}:
+        return None  # on this page one finds
+    more = _MORE | {"and"} if words.before(at - 1) == "between" else _MORE
+    while words.next(found.end) in more and words.link[found.end]:
+        other = _label(words, found.end + 1)
+        if other is None:
+            break
+        found = Found([*found.texts, words.word[found.end], *other.texts], other.end)
+    return found
+
+
+def _label(words: Words, at: int) -> Found | None:
+    found = None if words.word[at] in {"a", "an", *MINUS} else run(words, at)
+    if found is None or (words.before(at) in {"line", "page"} and words.before(at - 1) in {"new", "next"}):
+        return None  # "new line two eggs": a command
+    parts, end = dotted(words, found)
+    after = words.next(end)
+    if (after in COUNTED and after != "of") or (after in UNIT_ORDINALS and words.word[end - 1] in TENS):
+        return None
+    return Found([".".join(parts)], end)
+
+
+def _address(words: Words, spoken: Run) -> Found | None:
+    """Return three or more numbers with points between them: an address or a version, wherever it stands."""
+    if words.next(spoken.end) not in POINTS:
+        return None
+    parts, end = dotted(words, spoken)
+    return Found([".".join(parts)], end) if len(parts) > 2 else None
+
+
+def mode_of(config: TransformConfig) -> Mode:
+    """Return how numbers are to be written: of other languages than English, as they come."""
+    return config.numbers if config.language == "en" else "off"

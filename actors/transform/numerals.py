@@ -1,0 +1,311 @@
+"""How English says numbers: its number words, and the readings of a run of them.
+
+A run is read by descent, not by regular expressions: "one hundred and twenty five thousand" is a sum of groups,
+"nineteen fifty" two numbers put side by side, "four oh four" three digits, "three point one one point four" parts with
+points between them. Nothing here knows what a number is for; `numbers` does.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+def listed(words: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(words.split())
+
+
+def _counted(words: str, start: int, step: int = 1) -> dict[str, int]:
+    return {word: start + step * index for index, word in enumerate(words.split())}
+
+
+DIGITS: Final = _counted("zero one two three four five six seven eight nine", 0) | {"nought": 0}
+TEENS: Final = _counted("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen", 10)
+TENS: Final = _counted("twenty thirty forty fifty sixty seventy eighty ninety", 20, 10) | {"fourty": 40}
+SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+OH: Final = frozenset({"oh", "o"})
+POINTS: Final = frozenset({"point", "dot"})
+UNIT_ORDINALS: Final = _counted("first second third fourth fifth sixth seventh eighth ninth", 1)
+ORDINALS: Final = (
+    UNIT_ORDINALS
+    | _counted("tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth", 10)
+    | _counted("twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth", 20, 10)
+)
+DECADES: Final = _counted("twenties thirties forties fifties sixties seventies eighties nineties", 20, 10) | {
+    "tens": 10,
+    "hundreds": 0,
+}
+
+NUMBERS: Final = frozenset({*DIGITS, *TEENS, *TENS, *ORDINALS, *DECADES, "hundred", "hundredth", *SCALES})
+"""A text without one of these holds nothing to convert."""
+
+DETERMINERS: Final = listed(
+    "a an the my your his her its our their this that these those which what whose every each any some no"
+)
+_FIGURES: Final = frozenset("0123456789")
+_LONE: Final = DIGITS | TEENS | TENS
+_PARTS: Final = NUMBERS | OH | POINTS | {"and"}
+_LEAD: Final = "\"'“‘([{«"
+_TRAIL: Final = ".,;:?!…–—-\"'”’)]}»"
+
+
+class Words:
+    """The words of an utterance, with hyphened numbers taken apart. The lists run side by side, one entry a word."""
+
+    __slots__ = ("chunk", "chunks", "last", "link", "shut", "word")
+
+    def __init__(self, chunks: list[str]) -> None:
+        self.chunks = chunks
+        self.word: list[str] = []
+        """In lower case, without what stands around it."""
+        self.chunk: list[int] = []
+        """Index of the chunk that a word is in."""
+        self.link: list[bool] = []
+        """Whether nothing but a space or a hyphen parts the word from the next one."""
+        self.shut: list[str] = []
+        """What follows the word in its chunk."""
+        self.last: list[bool] = []
+        """Whether the word is its chunk's last."""
+        for index, chunk in enumerate(chunks):
+            text = chunk.lower()
+            if text.isalpha():  # most of them
+                self.word.append(text)
+                self.chunk.append(index)
+                self.link.append(True)
+                self.shut.append("")
+                self.last.append(True)
+                continue
+            text = text.replace("’", "'")
+            core = text.lstrip(_LEAD)
+            if core != text and self.link:
+                self.link[-1] = False
+            bare = core.rstrip(_TRAIL)
+            shut = core[len(bare) :]
+            parts = bare.split("-") if "-" in bare else None
+            if parts is not None and all(part in _PARTS for part in parts):
+                self.word += parts
+                inner = len(parts) - 1
+                self.chunk += [index] * (inner + 1)
+                self.link += [True] * inner
+                self.shut += [""] * inner
+                self.last += [False] * inner
+            else:
+                self.word.append(bare)
+                self.chunk.append(index)
+            self.link.append(not shut and bare != "")
+            self.shut.append(shut)
+            self.last.append(True)
+        if self.link:
+            self.link[-1] = False
+
+    def next(self, end: int) -> str:
+        """Return the word at `end` if nothing parts it from the one before, else ""."""
+        return self.word[end] if self.link[end - 1] else ""
+
+    def before(self, at: int) -> str:
+        """Return the word before `at` if nothing parts the two, else ""."""
+        return self.word[at - 1] if at and self.link[at - 1] else ""
+
+    def begins(self, at: int) -> bool:
+        """Whether the word is its chunk's first."""
+        return at == 0 or self.last[at - 1]
+
+    def written(self, first: int, end: int, texts: list[str]) -> list[str]:
+        """Return `texts`, which stand for the words from `first` to `end`, with what stood around those words."""
+        head, tail = self.chunks[self.chunk[first]], self.chunks[self.chunk[end - 1]]
+        lead = head[: len(head) - len(head.lstrip(_LEAD))]
+        shut = len(self.shut[end - 1])
+        texts[0] = lead + texts[0]
+        texts[-1] += tail[len(tail) - shut :] if shut else ""
+        return texts
+
+
+class Run(NamedTuple):
+    """Cardinals said one after the other, as ("nineteen", "fifty") -> (19, 50), and the index after them."""
+
+    parts: tuple[int, ...]
+    end: int
+
+    @property
+    def joined(self) -> str:
+        """The parts side by side: 1950."""
+        return "".join(map(str, self.parts))
+
+    @property
+    def pair(self) -> tuple[int, int] | None:
+        """The run as two numbers where it is said so: (19, 50), (3, 30), (3, 5) for "three oh five"."""
+        parts = self.parts
+        if len(parts) == 2 and 0 < parts[0] < 100 and 10 <= parts[1] < 100:
+            return parts[0], parts[1]
+        if len(parts) == 3 and 0 < parts[0] < 100 and parts[1] == 0 and 0 < parts[2] < 10:
+            return parts[0], parts[2]
+        return None
+
+    @property
+    def spelt(self) -> bool:
+        """Whether it is digits said one by one."""
+        return all(part < 10 for part in self.parts)
+
+
+def _small(words: Words, at: int) -> tuple[int, int] | None:
+    word = words.word[at]
+    tens = TENS.get(word)
+    if tens is None:
+        value = TEENS.get(word) or DIGITS.get(word)
+        return None if value is None else (value, at + 1)
+    unit = DIGITS.get(words.next(at + 1), 0)
+    return (tens + unit, at + 2) if unit else (tens, at + 1)
+
+
+def _group(words: Words, at: int, *, between: bool) -> tuple[int, int] | None:
+    """Return a number of hundreds and less, and the index after it."""
+    found = _small(words, at)
+    if found is None:
+        return None
+    value, end = found
+    if not value or words.next(end) != "hundred":
+        return found
+    value, end = value * 100, end + 1
+    joint = words.next(end) == "and"
+    if not words.link[end - 1] or (joint and not words.link[end]):
+        return value, end
+    rest = _small(words, end + joint)
+    if rest is None or not rest[0]:
+        return value, end
+    after = words.next(rest[1])
+    other = after == "hundred" or (joint and between)  # "one hundred and two hundred"
+    spelt = not joint and rest[0] < 10 and (after in DIGITS or after in OH)  # "eight hundred five five five"
+    return (value, end) if other or spelt else (value + rest[0], rest[1])
+
+
+def cardinal(words: Words, at: int) -> tuple[int, int] | None:
+    """Return the cardinal number that begins at a word, and the index after it; None if none does."""
+    between = words.before(at) == "between"
+    total, end, least = 0, at, 10**15
+    article = words.word[at] in {"a", "an"} and words.link[at]
+    while True:
+        joint = bool(total) and words.next(end) == "and"
+        if total and not words.link[end - 1 + joint]:
+            break
+        start = end + joint
+        if article:
+            article = False
+            found = _after_article(words, at + 1)
+        else:
+            found = _small(words, start) if joint else _group(words, start, between=between)
+        if found is None or (total and not found[0]):
+            break
+        value, stop = found
+        after = words.next(stop)
+        scale = SCALES.get(after, 1)
+        if value * scale >= least or (joint and (scale > 1 or after == "hundred" or between)):
+            break
+        total, end = total + value * scale, stop + (scale > 1)
+        if scale == 1 or not value:
+            break
+        least = scale
+    return (total, end) if end > at else None
+
+
+def _after_article(words: Words, at: int) -> tuple[int, int] | None:
+    """Return the group that an article stands for: "hundred and five" of "a hundred and five", one of "a thousand"."""
+    if words.word[at] != "hundred":
+        return (1, at) if words.word[at] in SCALES else None
+    joint = words.next(at + 1) == "and"
+    if joint and words.link[at + 1]:
+        rest = _small(words, at + 2)
+        if rest is not None and rest[0]:
+            return 100 + rest[0], rest[1]
+    return 100, at + 1
+
+
+def run(words: Words, at: int) -> Run | None:
+    """Return the cardinals that begin at a word; None if there is none, or they end inside a hyphened word."""
+    lone = _LONE.get(words.word[at])
+    if lone is not None and words.next(at + 1) not in _PARTS:  # "one of them", two thirds of all
+        return Run((lone,), at + 1) if words.last[at] else None
+    parts: list[int] = []
+    end = at
+    while not parts or words.link[end - 1]:
+        if parts and words.word[end] in OH and (words.next(end + 1) in DIGITS or words.next(end + 1) in OH):
+            parts.append(0)
+            end += 1
+            continue
+        if parts and words.word[end] in {"a", "an"}:
+            break
+        found = cardinal(words, end)
+        if found is None:
+            break
+        parts.append(found[0])
+        end = found[1]
+    while end > at and words.word[end - 1] in OH:
+        parts.pop()
+        end -= 1
+    return Run(tuple(parts), end) if parts and words.last[end - 1] else None
+
+
+def fraction(words: Words, at: int) -> tuple[str, int] | None:
+    """Return what is said after a point: digits ("one four one"), or numbers under a hundred ("eleven")."""
+    text, end = "", at
+    while end == at or words.link[end - 1]:
+        if words.word[end] in OH:
+            text, end = text + "0", end + 1
+            continue
+        found = _small(words, end)
+        if found is None:
+            break
+        text, end = text + str(found[0]), found[1]
+    return (text, end) if end > at and words.last[end - 1] else None
+
+
+def dotted(words: Words, first: Run) -> tuple[list[str], int]:
+    """Return the parts of a decimal, a version or an address that begins with a run, and the index after them."""
+    parts, end = [first.joined], first.end
+    while words.next(end) in POINTS and words.link[end]:
+        found: tuple[str, int] | None
+        if words.word[end] == "dot" and (whole := run(words, end + 1)) is not None:
+            found = whole.joined, whole.end
+        else:
+            found = fraction(words, end + 1)
+        if found is None:
+            break
+        parts.append(found[0])
+        end = found[1]
+    return parts, end
+
+
+def ordinal(words: Words, at: int) -> tuple[int, int] | None:
+    """Return the ordinal number that begins at a word, and the index after it; None if none does."""
+    value = ORDINALS.get(words.word[at])
+    if value is not None:
+        return (value, at + 1) if words.last[at] else None
+    found = cardinal(words, at)
+    if found is None:
+        return None
+    value, end = found
+    after = words.next(end)
+    if after == "and" and value % 100 == 0 and words.link[end]:
+        end, after = end + 1, words.word[end + 1]
+    if value % 100 == 0 and value:
+        rest = ORDINALS.get(after) or (
+            TENS.get(after, 0) + UNIT_ORDINALS.get(words.next(end + 1), 0) if after in TENS else 0
+        )
+        end += 1
+    elif value % 10 == 0 and value % 100 >= 20:
+        rest = UNIT_ORDINALS.get(after, 0)
+        end += 1
+    else:
+        return None
+    return (value + rest, end) if rest and words.last[end - 1] else None
+
+
+def is_number(word: str) -> bool:
+    """Whether a word is a number word, or has digits in it."""
+    return word in NUMBERS or not _FIGURES.isdisjoint(word)
+
+
+def suffixed(value: int) -> str:
+    """Return an ordinal as it is written: 21st."""
+    if value % 100 in {11, 12, 13}:
+        return f"{value}th"
+    return f"{value}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(value % 10, 'th') }"
