@@ -197,7 +197,7 @@ def test_context_is_committed_with_its_text(journal: Open) -> None:
 
 
 def test_what_types_nothing_may_leave_a_context(journal: Open) -> None:
-    """What is said to have capitals is suppressed, for nothing is typed; what it changes is kept with that, or not at all."""
+    """What asks for capitals is suppressed, for it types nothing; what it changes is kept with that, or not at all."""
     one = journal()
     first = lead(one, "transcribed")
     assert one.suppressed(first, reason="nothing to type", context='{"caps": "upper"}')
