@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# The suite has 15 minutes on two cores; `make fuzz` looks for longer.
+settings.register_profile("suite", max_examples=50)
+settings.load_profile("suite")
 
 pytest_plugins = ("desktop",)  # tests/desktop.py; pyproject.toml puts this folder on the path
 

@@ -16,10 +16,10 @@ from sottovoce.actors.base import run
 from sottovoce.actors.transform import Transformer
 from sottovoce.actors.transform.stage import Transform
 apply = Transformer.apply
-def breaks(self, text, context):
+def breaks(self, text, context, **more):
     if "xyzzy" in text:
         raise ValueError(text)
-    return apply(self, text, context)
+    return apply(self, text, context, **more)
 Transformer.apply = breaks
 run(Transform)
 """

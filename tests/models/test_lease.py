@@ -206,4 +206,4 @@ def test_memory_comes_back(real: Callable[[str], Path]) -> None:
     assert len(rounds) == 3
     for loaded, unloaded in rounds:
         assert unloaded < loaded / 2
-        assert unloaded < rounds[0][1] + 20e6
+        assert unloaded < rounds[0][1] + 60e6  # what is shared counts by its share, which other processes change

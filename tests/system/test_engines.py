@@ -41,7 +41,7 @@ def test_drafts_of_an_engine_that_hears_while_one_speaks(sung: Path, tmp_path: P
     toy = toys.zipformer(tmp_path / "toy")
     add_model(toy.entry, toy.directory)
     with private_service(config=f'[stt.draft]\nmodel = "{toy.entry.name}"\n') as service:
-        bodies = [event.body for event in feed(service.paths, sung, pace=1.0)]
+        bodies = [event.body for event in feed(service.paths, sung, pace=2.0)]
     drafts = [body for body in bodies if isinstance(body, Draft)]
     finals = [body for body in bodies if isinstance(body, Final)]
     assert {draft.model for draft in drafts} == {toy.entry.name}
@@ -72,9 +72,9 @@ def test_a_server_makes_the_final_text_and_may_go(beckett: Path, server: Server)
     server.answer = say({"text": "Heard over there."})
     config = '[stt.draft]\nmodel = "twin"\n[stt.final]\nmodel = "there"\ncontext = 0\n[vad]\nendpoint = 0.4\n'
     with private_service(config=config) as service:
-        bodies = [event.body for event in feed(service.paths, beckett, pace=1.0)]
+        bodies = [event.body for event in feed(service.paths, beckett, pace=2.0)]
         server.answer = drop
-        bodies += [event.body for event in feed(service.paths, beckett, pace=1.0)]
+        bodies += [event.body for event in feed(service.paths, beckett, pace=2.0)]
         journal = Journal(service.paths.journal(keep="30d"))
         rows = journal.utterances()
         journal.close()

@@ -194,7 +194,7 @@ def test_a_conductor_that_is_killed_honours_the_release(
     assert keyboard.recording().stop_ns is not None
     assert keyboard.generation() == generation
     rows = keyboard.settled()
-    assert rows[0].state == "typed"
+    assert rows[0].state == "typed", rows[0].reason
 
 
 def test_a_press_that_was_overtaken_by_its_release_records_nothing(keyboard: Keyboard) -> None:

@@ -58,7 +58,7 @@ def until(condition: Callable[[], object]) -> None:
 def test_the_final_names_the_drafts_that_it_corrects(beckett: Path) -> None:
     """Each draft bears its model, and the final that follows names the drafts of its utterance by their ids."""
     with private_service(config=DRAFT) as service:
-        drafts, finals = dictate(service, beckett, pace=1.0)
+        drafts, finals = dictate(service, beckett, pace=2.0)
     assert {draft.model for draft in drafts} == {"twin"}
     assert {final.model for final in finals} == {"moonshine-tiny-en"}
     for final in finals:
@@ -72,7 +72,7 @@ def test_the_final_names_the_drafts_that_it_corrects(beckett: Path) -> None:
 def test_a_sure_draft_is_typed(beckett: Path) -> None:
     """With the gate, a draft of the whole segment that is sure is typed as it is, and nothing decodes it again."""
     with private_service(config=f"{DRAFT}[stt.final]\ngate = true\n") as service:
-        _, finals = dictate(service, beckett, pace=1.0)
+        _, finals = dictate(service, beckett, pace=2.0)
         typed = rows(service)
         gated = counted(service, "stt-final", "gated")
     by_twin = [row for row in typed if row.model == "twin"]
@@ -87,7 +87,7 @@ def test_a_sure_draft_is_typed(beckett: Path) -> None:
 def test_without_drafts_the_gate_holds_up_nothing(beckett: Path) -> None:
     """Where no draft comes, the final decodes by itself."""
     with private_service(config="[stt.draft]\nenabled = false\n[stt.final]\ngate = true\n") as service:
-        _, finals = dictate(service, beckett, pace=1.0)
+        _, finals = dictate(service, beckett, pace=2.0)
     assert {final.model for final in finals} == {"moonshine-tiny-en"}
     assert sum(len(final.text.split()) for final in finals) == 12
 
@@ -95,7 +95,7 @@ def test_without_drafts_the_gate_holds_up_nothing(beckett: Path) -> None:
 def test_in_a_cascade_all_is_typed(beckett: Path) -> None:
     """Where the two never decode at once, there are drafts still, and every word is typed."""
     with private_service(config=f'[stt]\nmode = "cascaded"\n{DRAFT}') as service:
-        drafts, finals = dictate(service, beckett, pace=1.0)
+        drafts, finals = dictate(service, beckett, pace=2.0)
     assert drafts
     assert sum(len(final.text.split()) for final in finals) == 12
 
@@ -104,12 +104,12 @@ def test_a_model_that_is_not_wanted_leaves_memory(beckett: Path) -> None:
     """Some time after a recording both models are unloaded; the next one brings them back, and no word is lost."""
     idle = "unload_after = 0.5\n"
     with private_service(config=f"{DRAFT}{idle}[stt.final]\n{idle}") as service:
-        dictate(service, beckett, pace=1.0)
+        dictate(service, beckett, pace=2.0)
         before = service.text()
         loaded = memory(service, "stt-final")
         until(lambda: counted(service, "stt-final", "unloads") and counted(service, "stt-draft", "unloads"))
         unloaded = memory(service, "stt-final")
-        drafts, _ = dictate(service, beckett, pace=1.0)
+        drafts, _ = dictate(service, beckett, pace=2.0)
         assert service.text().count("better") == 2 * before.count("better")
         assert counted(service, "stt-final", "unloads") == 1
     assert drafts
@@ -122,6 +122,6 @@ def test_short_memory_costs_the_drafts_alone(beckett: Path) -> None:
     with private_service(config=f"{DRAFT}[memory]\nram_high = 1\ncheck_every = 0.1\n") as service:
         until(lambda: current(service.paths).level >= Level.HIGH)
         until(lambda: counted(service, "stt-draft", "unloads"))
-        drafts, finals = dictate(service, beckett, pace=1.0)
+        drafts, finals = dictate(service, beckett, pace=2.0)
     assert drafts == []
     assert sum(len(final.text.split()) for final in finals) == 12

@@ -288,6 +288,10 @@ def test_what_the_computer_plays_is_no_microphone(
         recorded = Recorded(stages, journal, server, told)
         server.unplug("desk")
         recorded.wait_for_word("The-desk is gone")
+        turns = recorded.counted("turns")
+        stages.wait_until(
+            lambda: recorded.counted("turns") > turns + 2, recorded.process
+        )  # what was on its way is there
         position, turns = recorded.counted("position"), recorded.counted("turns")
         stages.wait_until(lambda: recorded.counted("turns") > turns + 8, recorded.process)
         assert recorded.counted("position") == position
