@@ -52,7 +52,7 @@ def test_it_changes_between_two_utterances(service: PrivateService, beckett: Pat
     events = feed(service.paths, beckett, pace=1.0)
     for event in events:
         if event.topic == "inject.typed":
-            assert "stt-final uses twin" in use(service, "use", "twin")
+            assert "stt-final uses twin" in use(service, "use", "twin", "--no-probe")
             break
     for _ in events:
         pass

@@ -72,10 +72,12 @@ def test_the_final_names_the_drafts_that_it_corrects(beckett: Path) -> None:
 def test_a_sure_draft_is_typed(beckett: Path) -> None:
     """With the gate, a draft of the whole segment that is sure is typed as it is, and nothing decodes it again."""
     with private_service(config=f"{DRAFT}[stt.final]\ngate = true\n") as service:
-        _, finals = dictate(service, beckett, pace=2.0)
-        typed = rows(service)
+        finals: list[Final] = []
+        for _ in range(3):  # on a machine that is busy with other things, all drafts of ten seconds may be late
+            finals += dictate(service, beckett, pace=1.0)[1]
+            if by_twin := [row for row in rows(service) if row.model == "twin"]:
+                break
         gated = counted(service, "stt-final", "gated")
-    by_twin = [row for row in typed if row.model == "twin"]
     assert by_twin
     assert gated >= len(by_twin)
     for final in finals:
