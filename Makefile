@@ -12,7 +12,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 demo: setup ## dictate a real recording end to end (AUDIO=path for your own)
 	@$(BIN)/sottovoce demo $(if $(AUDIO),"$(AUDIO)")
 
-# A test of a service mostly waits for speech to be spoken: of two cores, three workers take both.
+# Two workers run services and whatever else keeps time, the third what needs a processor alone: tests/schedule.py.
 test: setup ## the whole test suite, three files at a time (ARGS="tests/shm -x" for a part)
 	@$(BIN)/sottovoce models pull silero-v6 smart-turn-v3 moonshine-tiny-en beckett
 	$(BIN)/pytest -n 3 --dist loadfile $(ARGS)

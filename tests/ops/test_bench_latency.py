@@ -140,6 +140,7 @@ def test_a_peer_hears_a_recording(beckett: Path, tmp_path: Path, peer: peers.Pee
         pytest.skip(str(error))
     with wave.open(str(beckett)) as file:
         rate, pcm = file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    pcm = pcm[-5 * rate :]  # "Fail again. Fail better."
     assert rate == 16_000
     wav = tmp_path / "dictation.wav"
     with wave.open(str(wav), "wb") as file:

@@ -99,7 +99,7 @@ def wall(home: Path, monkeypatch: pytest.MonkeyPatch) -> Wall:
     return Wall(home / "wall", monkeypatch)
 
 
-@pytest.mark.parametrize("seconds", [-HOUR, HOUR, -400 * DAY, 400 * DAY])
+@pytest.mark.parametrize("seconds", [-HOUR, 400 * DAY])
 def test_a_clock_that_is_set_loses_nothing(beckett: Path, paths: Paths, wall: Wall, seconds: int) -> None:
     """Set in mid-sentence and again between two recordings: all is typed once, in order, and `down` ends at once."""
     process, _ = service.start(paths, detach=False)
