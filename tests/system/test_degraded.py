@@ -48,9 +48,12 @@ if "sottovoce.actors.stt" in sys.orig_argv and sys.orig_argv[-1] == "final":
             held.append(bytes(range(256)) * 40_000)
         return decode(self, samples, **options)
     SherpaOffline.decode = poisonable
+if "sottovoce.actors.warden" in sys.orig_argv:
+    from sottovoce.actors import memory
+    memory._REST = 10
 """
 """Runs at the start of every process of the service: one may hang before it has imported anything of ours, and the
-final recogniser dies of samples at full scale, and may leak 10 MB in each decode."""
+final recogniser dies of samples at full scale, and may leak 10 MB in each decode. The warden weighs more often."""
 
 
 class Watcher:
