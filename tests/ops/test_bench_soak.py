@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sottovoce.ops import bench_soak
+from sottovoce.ops import bench_soak, soak
 from sottovoce.ops.day import Composer, Stretch, day, sound_files
 from sottovoce.ops.sample import process, size
 from sottovoce.ops.series import KINDS, kind_of
@@ -214,17 +214,18 @@ def test_the_settings_are_settings(tmp_path: Path) -> None:
     assert (config.transform.carry, config.stt.draft.interval) == (1.5, 0.01)
 
 
-@pytest.mark.timeout(400)  # 40 s on two cores that have nothing else to do
-def test_a_short_day(beckett: Path) -> None:
-    """Four minutes of a day at 16 times the pace: all is typed, and every process and file has its series."""
+@pytest.mark.timeout(400)  # 20 s on two cores that have nothing else to do
+def test_a_short_day(beckett: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two minutes of a day at 16 times the pace: all is typed, and every process and file has its series."""
+    monkeypatch.setattr(soak, "_UNBROKEN_S", 12.0)  # no memory is judged here
     told: list[str] = []
-    report = bench_soak.run(hours=4 / 60, speed=16, seed=2, every=0.3, tell=told.append)
+    report = bench_soak.run(hours=2 / 60, speed=16, seed=2, every=0.3, tell=told.append)
     wanted = {"lost", "duplicated", "out_of_order", "lapped", "in_doubt", "late", "restarts"}
     assert {name: report[name] for name in wanted} == dict.fromkeys(wanted, 0)
     assert (report["ended_early"], report["left_behind"], report["unanswered"]) == ("", "", 0)
     assert report["segments_checked"] >= report["clips"]
     assert report["recordings"] >= 2
-    assert report["clips"] >= 3
+    assert report["clips"] >= 2
     assert report["utterances"] == report["typed"] + report["suppressed"] > report["clips"]
     assert report["unheard"] == 0
     stages = {name.partition(".")[0] for name in report["series"]}
@@ -235,8 +236,8 @@ def test_a_short_day(beckett: Path) -> None:
     assert report["series"]["latency_ms"]["max"] > 0
     assert report["samples"]["hours"] == sorted(report["samples"]["hours"])
     assert {len(values) for values in report["samples"].values()} == {len(report["samples"]["hours"])}
-    assert 4 / 60 * 0.8 < report["samples"]["hours"][-1] <= 4 / 60
-    assert any("recordings" in line for line in told)
+    assert 2 / 60 * 0.7 < report["samples"]["hours"][-1] <= 2 / 60
+    assert any("getting ready" in line for line in told)
     json.dumps(report, allow_nan=False)
     table = bench_soak.render(report)
     assert "stt-final.anon_kib" in table
