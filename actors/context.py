@@ -146,6 +146,11 @@ class ContextDecoder:
             spent = joint.decode_s
             before = " ".join(heard.text for heard in context) if context else self._heard[-1].text
             known, text = (context and split(before, joint.text)) or join(before, joint.text) or ("", "")
+            if once := _unrepeated(text):
+                alone = self._decode(samples(first, end))
+                spent += alone.decode_s
+                if _words(alone.text) in once:
+                    text = alone.text
             if text:
                 if known[-1] in _STOPS and self._heard[-1].withheld:
                     text = f"{known[-1]} {text}"
@@ -293,6 +298,26 @@ def mended(text: str, known: str) -> str:
         return text
     _, mine_at, theirs_at = pairs[0]
     return " ".join([*mine[:mine_at], *theirs[theirs_at:]])
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text without case and marks."""
+    return [word for word in map(_plain, text.split()) if word]
+
+
+def _unrepeated(text: str) -> list[list[str]]:
+    """Return the words of a text without one that follows itself, or several that do: what it may have been.
+
+    Behind a sentence whose beginning is missing `moonshine-tiny-en` heard "No matter. No matter." in what it hears
+    once when it hears it alone.
+    """
+    words = _words(text)
+    return [
+        words[:at] + words[at + length :]
+        for length in range(1, len(words) // 2 + 1)
+        for at in range(len(words) - 2 * length + 1)
+        if words[at : at + length] == words[at + length : at + 2 * length]
+    ]
 
 
 def _quietest(samples: Samples, end: int, first: int) -> int:

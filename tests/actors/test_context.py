@@ -204,6 +204,21 @@ def test_the_last_word_may_come_out_otherwise() -> None:
     assert (decoded.text, decoded.mend) == ("to consider.", "")
 
 
+def test_what_is_heard_twice_was_said_twice(engine: OfflineEngine) -> None:
+    """Words that only the joint decode repeats are written once; those that were said twice, twice."""
+    samples = decode_file(Store().path("beckett") / "beckett.wav")
+    decoder = ContextDecoder(engine.decode)
+    failed, matter = (32_768, 46_592), (54_720, 68_608)  # "failed", whose "Ever" is lost, and "No matter"
+    decoder.remember(*failed, text="A failed.")
+    assert engine.decode(samples[failed[0] : matter[1]]).text.count("matter") == 2  # what this is about
+    assert decoder.decode(lambda first, end: samples[first:end], *matter).text == "No matter."
+    twice = np.concatenate([samples[: matter[1]], samples[matter[0] : matter[1]]])
+    decoder.forget()
+    decoder.remember(*failed, text="A failed.")
+    text = decoder.decode(lambda first, end: twice[first:end], matter[0], len(twice)).text
+    assert text.lower().count("no matter") == 2
+
+
 def test_context_has_its_limits(engine: OfflineEngine) -> None:
     """What is too long ago, too long in all, or from before the floor is no context."""
     near, far = (0, 36_800), (round(8.3 * SAMPLE_RATE), 11 * SAMPLE_RATE)
