@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -16,7 +15,9 @@ from sottovoce.actors.endpoint import ending, unmarked
 from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.fallback import Fallback
 from sottovoce.actors.guard import Evidence, refuse
+from sottovoce.actors.hearsay import Hearsay
 from sottovoce.actors.recogniser import Recogniser
+from sottovoce.actors.speculation import Peril, Speculation
 from sottovoce.actors.standby import Standby
 from sottovoce.models import EngineFailed, ModelError, Result
 from sottovoce.protocol.clocks import SAMPLE_RATE, boot_id, now_ns
@@ -43,22 +44,11 @@ _GATE_WAIT_S = 0.25
 _KILLED = f"the recogniser died {_ATTEMPTS} times while it decoded this"
 
 
-class Speculation(NamedTuple):
-    """What was heard ahead of the endpoint."""
-
-    key: tuple[int, int, int]
-    """Stream, first sample, the sample after the last."""
-    result: Result
-    window_id: int
-    model: str
-
-
 class FinalRecogniser(Recogniser):
     """Decodes what is journalled as segmented; on a pause, decodes ahead of the endpoint, on speculation.
 
     An utterance that kills the engine must not hold up for ever what follows. Each decode of a segment is counted in
-    the journal before it begins, and `_ATTEMPTS` are made. A decode on speculation has no row to be counted in: a file
-    names its utterance as long as it lasts, and a successor that finds it speculates on that one no more. So one such
+    the journal before it begins, and `_ATTEMPTS` are made; a decode on speculation is made once (`Peril`). So one such
     utterance costs one death more than the attempts, which is within the warden's five.
     """
 
@@ -72,8 +62,7 @@ class FinalRecogniser(Recogniser):
         self.standby = Standby(self.config, lambda text: self.notice("warning", "engine", text))
         super().setup()
         self.context = ContextDecoder(self.hear_samples, limit_s=self.config.stt.final.context)
-        self.speculating = self.paths.runtime / f"{self.name}.speculating"
-        self.shunned = self.speculating.read_text() if self.speculating.exists() else ""
+        self.peril = Peril(self.paths.runtime / f"{self.name}.speculating")
         self.heard_at = time.monotonic() + _HEARD_AFTER_S
         self.stream = 0
         for row in self.journal.utterances(limit=8):
@@ -83,8 +72,7 @@ class FinalRecogniser(Recogniser):
         self.gate = self.config.stt.final.gate
         self.gate_until, self.asleep = 0.0, False
         self.speculation: Speculation | None = None
-        self.drafts: defaultdict[tuple[int, int], list[Draft]] = defaultdict(list)
-        self.voiced: dict[tuple[int, int], SegmentClosed] = {}
+        self.hearsay = Hearsay()
 
     def hear_samples(self, samples: NDArray[np.float32]) -> Result:
         """Decode, by the fallback where the engine is broken for a while.
@@ -174,18 +162,15 @@ class FinalRecogniser(Recogniser):
         return msgspec.structs.replace(result, text=text)
 
     def hear(self, event: Event) -> None:
-        """Remember the last pause, and which drafts belong to which utterance."""
+        """Remember the last pause, and what is told of utterances."""
         super().hear(event)
         body = event.body
+        self.hearsay.hear(body)
         if isinstance(body, SpeechPause):
             self.pause = body
             self.gate_until = time.monotonic() + _GATE_WAIT_S if self.gate else 0.0
         elif isinstance(body, SpeechResumed | SpeechOnset | SegmentClosed):
             self.pause = None
-            if isinstance(body, SegmentClosed):
-                self.voiced[body.stream, body.first] = body
-        elif isinstance(body, Draft):
-            self.drafts[body.stream, body.first].append(body)
 
     def work(self) -> None:
         """Decode the segments that wait; then, if nothing does, the one that may be about to close."""
@@ -202,7 +187,7 @@ class FinalRecogniser(Recogniser):
 
     def _speculate(self, pause: SpeechPause) -> None:
         reader = self.ring(pause.stream)
-        if reader is None or pause.trace == self.shunned:
+        if reader is None or pause.trace == self.peril.shunned:
             return
         key = pause.stream, pause.first, pause.end
         draft = self._whole_draft(pause)
@@ -212,17 +197,13 @@ class FinalRecogniser(Recogniser):
             self._read_ahead(Speculation(key, result, draft.window_id, draft.model))
             return
         window_id = now_ns()
-        try:
-            self.speculating.write_text(pause.trace)
-        except OSError:  # no room for the name: then the decode that is counted is the only one
-            self.speculating.unlink(missing_ok=True)
-            return
-        try:
-            result = self.decode(reader, pause.first, pause.end)
-        except (RingLapped, RingRange, RingCorrupt, ModelError):
-            return  # it was speculation; the endpoint decides what is lost
-        finally:
-            self.speculating.unlink()
+        with self.peril.of(pause.trace) as named:
+            if not named:
+                return  # the decode that is counted is the only one
+            try:
+                result = self.decode(reader, pause.first, pause.end)
+            except (RingLapped, RingRange, RingCorrupt, ModelError):
+                return  # it was speculation; the endpoint decides what is lost
         failpoint("stt-final.after_speculation")
         self.page.add("speculated")
         self._read_ahead(Speculation(key, result, window_id, self.standby.model))
@@ -238,8 +219,7 @@ class FinalRecogniser(Recogniser):
 
     def _whole_draft(self, pause: SpeechPause) -> Draft | None:
         """Return the draft of all that the final of this pause would be of, None where there is none or no gate."""
-        drafts = self.drafts.get((pause.stream, pause.first), ()) if self.gate else ()
-        return next((draft for draft in reversed(drafts) if draft.end == pause.end), None)
+        return self.hearsay.whole_draft(pause) if self.gate else None
 
     def _finish(self, row: UtteranceRow) -> bool:
         """Bring one segment to its text; False if that cannot be done yet."""
@@ -274,7 +254,7 @@ class FinalRecogniser(Recogniser):
         text = whole if self._last(row) else unstopped(whole, self.config.transform.language)
         self._remember(row, text, withheld=text != whole)
         continues, mend = (result.continues, result.mend) if isinstance(result, Decoded) else (False, None)
-        drafts = self.drafts.pop((row.stream, row.first), [])
+        drafts = self.hearsay.drafts(row.stream, row.first)
         if self.journal.transcribed(row.ordinal, text=text, model=model, mend=mend):
             failpoint("stt-final.after_commit")
             self.publish(
@@ -286,7 +266,7 @@ class FinalRecogniser(Recogniser):
                     confidence=confidence(text, drafts[-1].text if drafts else None, result.log_prob),
                 )
             )  # fmt: skip
-        self._forget_drafts(row)
+        self.hearsay.forget(row.stream, row.first)
         return True
 
     def _awake(self) -> bool:
@@ -334,13 +314,13 @@ class FinalRecogniser(Recogniser):
         if self.journal.suppressed(row.ordinal, reason=reason, text=text, model=self.model):
             self.publish(Suppressed(stream=row.stream, first=row.first, reason=reason))
             self.log.info("suppressed", reason=reason, trace=row.trace)
-        self._forget_drafts(row)
+        self.hearsay.forget(row.stream, row.first)
         return True
 
     def _evidence(self, key: tuple[int, int, int], result: Result) -> Evidence:
         """Return what is known of a segment besides its text; after a restart, not what the VAD told."""
         stream, first, end = key
-        closed = self.voiced.get((stream, first))
+        closed = self.hearsay.closed(stream, first)
         reader = self.ring(stream)
         try:
             samples = None if reader is None else reader.samples(first, end)
@@ -349,8 +329,3 @@ class FinalRecogniser(Recogniser):
         if closed is None:
             return self.loaded.evidence(result, samples)
         return self.loaded.evidence(result, samples, speech_s=closed.speech_s, sure=closed.sure)
-
-    def _forget_drafts(self, row: UtteranceRow) -> None:
-        for told in (self.drafts, self.voiced):
-            for key in [key for key in told if key <= (row.stream, row.first)]:
-                del told[key]

@@ -21,9 +21,7 @@ from sottovoce.models import (
     OfflineEngine,
     Result,
     Store,
-    Whole,
-    load_engine,
-    load_streaming,
+    load_recogniser,
     require_language,
     spoken,
 )
@@ -131,12 +129,7 @@ class Loaded:
             hotwords=self._config.vocabulary.words,
         )  # fmt: skip
         leave = admit(self._store, self.model, settings, self._config.memory, beside=self._beside)
-        entry = self._store.catalogue[self.model]
-        engine: OfflineEngine
-        if entry.streaming:
-            engine = Whole(load_streaming(entry, leave.directory, leave.settings))
-        else:
-            engine = load_engine(entry, leave.directory, leave.settings)
+        engine = load_recogniser(self._store.catalogue[self.model], leave.directory, leave.settings)
         engine.warm_up()
         for notice in (*leave.notices, getattr(engine, "fallback", "")):
             if notice:

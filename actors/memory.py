@@ -8,9 +8,13 @@ from 135 MB to 210 and 240 MB and no further; ten-second clips take 8 MB, and th
 The default of 500 MB is five times the largest, for larger models. A sibling's death, after which pages are shared with
 fewer, adds less than 1 MB.
 
-A sample walks all pages of a process: 0.4 ms for a small stage, 1.5 ms for a recogniser with 140 MB. One stage in 5 s
-is 0.02 % of a core; a model of some GB takes longer, so a sample is followed by a rest of a thousand times its cost,
-0.1 % of a core at most.
+An engine may be a program that a recogniser has started (`models.engines.bridge`), and its model then is in that
+program's memory: a recogniser is weighed with all that it has started. The other stages are not: what they start, a
+hook or `wtype`, is the person's or is gone before anybody could restart the stage for it.
+
+A sample walks all pages of a process: 0.4 ms for a small stage, 1.5 ms for a recogniser with 140 MB, and 5 ms more to
+find out what that has started. One stage in 5 s is 0.1 % of a core at most: a model of some GB takes longer, so a
+sample is followed by a rest of a thousand times its cost.
 """
 
 from __future__ import annotations
@@ -18,20 +22,28 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from sottovoce.models.footprint import footprint
+from sottovoce.models.footprint import family, footprint
 from sottovoce.protocol.config import Stage
 from sottovoce.protocol.exceptions import JournalUnavailable
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import Event, SegmentClosed, SegmentsDrained, SpeechOnset, SpeechPause, SpeechResumed
 
+RECOGNISERS: Final = ("stt-draft", "stt-final")
+"""The stages whose engine may be in a program of its own."""
 _REST = 1000
 _MB = 1_000_000
 
 
-def pss(pid: int) -> int | None:
-    """Return the proportional set size of a process in bytes; None if it has ended, or is another user's."""
-    found = footprint(pid)
+def pss(stage: str, pid: int) -> int | None:
+    """Return what a stage takes in bytes, as PSS; None if its process has ended, or is another user's.
+
+    Args:
+        stage: its name; a recogniser counts with all that it has started.
+        pid: its process.
+    """
+    found = family(pid) if stage in RECOGNISERS else footprint(pid)
     return None if found is None else found.pss
 
 
@@ -69,7 +81,7 @@ class Scales:
         """Weigh a process that is ready for the first time; return why its absolute limit cannot be held, if so."""
         if self._first.get(stage, (0, 0))[0] == pid:
             return None
-        size = pss(pid)
+        size = pss(stage, pid)
         if size is None:
             return None
         self._first.pop(stage, None)
@@ -89,7 +101,7 @@ class Scales:
         stage, (pid, first) = next(iter(self._first.items()))
         del self._first[stage]
         spent = time.thread_time()  # not by the clock: on a busy machine that would count what others took
-        size = pss(pid)
+        size = pss(stage, pid)
         self._due = time.monotonic() + max(self._every, _REST * (time.thread_time() - spent))
         if size is None:  # it has ended; its successor will be weighed when it is ready
             return None

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.actors.loaded import Loaded
-from sottovoce.models import EngineFailed, Result
+from sottovoce.models import DecodeCancelled, EngineFailed, Result
 from sottovoce.protocol.config import Config
 
 REST_S = 60.0
@@ -45,6 +45,7 @@ class Standby:
             samples: float32, shape (n,), 16 kHz.
 
         Raises:
+            DecodeCancelled: the decode was cancelled, which says nothing of the engine.
             EngineFailed: it broke, and there is no other model, or that breaks as well.
             ModelError: a model cannot be loaded now.
         """
@@ -52,6 +53,8 @@ class Standby:
             try:
                 self.model = loaded.model
                 return loaded.get().decode(samples)
+            except DecodeCancelled:
+                raise
             except EngineFailed as error:
                 if self._role.fallback in ("", loaded.model):
                     raise

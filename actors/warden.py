@@ -23,9 +23,7 @@ import os
 import select
 import signal
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 import zmq
@@ -35,54 +33,17 @@ from sottovoce.actors.base import IDLE_TICK_MS, STATES, Actor, run
 from sottovoce.actors.exceptions import EXIT_OK, EXIT_UNMENDABLE, ActorError
 from sottovoce.actors.fallback import STAGE as FINAL
 from sottovoce.actors.fallback import Fallback
-from sottovoce.actors.memory import Excess, Quiet, Scales
+from sottovoce.actors.memory import Quiet, Scales
 from sottovoce.actors.parent import Parent
 from sottovoce.actors.pressure import PressureWatch
 from sottovoce.actors.process import STACKS_SIGNAL, frozen
 from sottovoce.actors.supervisor import Supervisor
+from sottovoce.actors.watched import WITHOUT, Watched
 from sottovoce.protocol.bus import STAGES
 from sottovoce.protocol.choice import settled
 from sottovoce.protocol.exceptions import JournalUnavailable, ProtocolError
 from sottovoce.protocol.messages import Event
 from sottovoce.shm import CountersView, ShmError
-
-WITHOUT = {
-    "conductor": "what is being said is still typed, but no recording can be begun or ended",
-    "capture": "nothing can be recorded; what was said before is still typed",
-    "vad": "what is said stays in the audio ring ([capture] ring_seconds), is found when the stage is back, and typed "
-    "within [inject] deliver_within",
-    "stt-draft": "everything is typed as before, only nothing is shown while one speaks",
-    "stt-final": "what is said stays in the audio ring ([capture] ring_seconds), is decoded when the stage is back, "
-    "and typed within [inject] deliver_within",
-    "transform": "what is said waits in the journal, and is typed if the stage is back within [inject] deliver_within",
-    "inject": "what is said waits in the journal, and is typed if the stage is back within [inject] deliver_within",
-}
-"""What goes on while a stage is parked."""
-
-
-@dataclass
-class Watched:
-    """What the warden knows of a stage."""
-
-    view: CountersView | None = None
-    pid: int = 0
-    """The process that is known to have lived last and not yet known to have died; 0 for none."""
-    pidfd: int | None = None
-    turns: int = -1
-    moved_at: float = 0.0
-    deaths: deque[float] = field(default_factory=deque)
-    dumping: bool = False
-    told: str = ""
-    seen_at: float = 0.0
-    """When the process was first seen, for those that have no page yet."""
-    excess: Excess | None = None
-    """It is to be replaced in a quiet moment."""
-    parking: bool = False
-    """It is to be stopped, and supervisord has not done so yet."""
-    doing: str = ""
-    """What the process that died last said that it did; "" where nobody saw it."""
-    ending: int = 0
-    """The process that was asked to end; 0 for none."""
 
 
 class Warden(Actor):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Word,
         load_engine,
         load_punctuator,
+        load_recogniser,
         load_streaming,
     )
     from sottovoce.models.exceptions import (
@@ -99,6 +100,7 @@ __all__ = [
     "check_onnxruntime",
     "load_engine",
     "load_punctuator",
+    "load_recogniser",
     "load_streaming",
     "recommend",
     "recommendations",
@@ -125,6 +127,7 @@ __getattr__ = lazy(
             "Word",
             "load_engine",
             "load_punctuator",
+            "load_recogniser",
             "load_streaming",
         ),
         "exceptions": (

@@ -43,27 +43,34 @@ def footprint(pid: int | None = None) -> Footprint | None:
     return None if pss is None or peak is None else Footprint(pss, peak)
 
 
+def members(pid: int) -> list[int]:
+    """Return a process and all that descend from it and live."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":  # which has nothing left to read
+                children.setdefault(int(parent), []).append(int(folder.name))
+    found = [pid]
+    for each in found:  # grows meanwhile
+        found += children.get(each, ())
+    return found
+
+
 def family(pid: int | None = None) -> Footprint | None:
     """Return what a process and all that it has started take together: an engine may be a child program.
 
-    The peaks of several processes need not have been at the same time, so their sum is an upper bound.
+    The peaks of several processes need not have been at the same time, so their sum is an upper bound. The time that
+    it takes grows with the processes of the machine: 6 ms with 114 of them.
 
     Args:
         pid: the process; this one if None.
     """
     pid = os.getpid() if pid is None else pid
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(folder.name))
     if (found := footprint(pid)) is None:
         return None
-    waiting = children.get(pid, [])
-    while waiting:
-        child = waiting.pop()
-        waiting += children.get(child, [])
-        if (more := footprint(child)) is not None:
+    for each in members(pid)[1:]:
+        if (more := footprint(each)) is not None:
             found = Footprint(found.pss + more.pss, found.peak + more.peak)
     return found
 

@@ -21,16 +21,9 @@ _WORTH = 0.85
 save a tenth take three cores from everybody else."""
 
 
-class Run(msgspec.Struct, frozen=True):
-    """One child: a model with so many threads. Seconds and bytes; 0 for what was not reached."""
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child has measured of a model. Seconds and bytes; 0 for what was not reached."""
 
-    threads: int
-    outcome: Literal["passed", "refused", "died", "hung"]
-    """refused: the engine said why it cannot be used; died: it took the process with it; hung: its time was up."""
-    reason: str = ""
-    """What went wrong, as a clause without a subject; "" if nothing."""
-    said: tuple[str, ...] = ()
-    """The last lines on its standard error stream, where something went wrong."""
     load_s: float = 0.0
     first_s: float = 0.0
     """The first decode of the sample."""
@@ -50,6 +43,18 @@ class Run(msgspec.Struct, frozen=True):
     """What it heard in the sample."""
     providers: tuple[str, ...] = ()
     """Where ONNX Runtime ran it, from engines that tell."""
+
+
+class Run(Figures, frozen=True):
+    """One child: a model with so many threads."""
+
+    threads: int
+    outcome: Literal["passed", "refused", "died", "hung"]
+    """refused: the engine said why it cannot be used; died: it took the process with it; hung: its time was up."""
+    reason: str = ""
+    """What went wrong, as a clause without a subject; "" if nothing."""
+    said: tuple[str, ...] = ()
+    """The last lines on its standard error stream, where something went wrong."""
 
     @property
     def rtf(self) -> float:

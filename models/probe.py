@@ -30,10 +30,10 @@ import msgspec
 from sottovoce.models.catalogue import Entry
 from sottovoce.models.devices import cores, fallback_notice, gpus, providers
 from sottovoce.models.engines import launch
-from sottovoce.models.engines.base import EngineSettings, OfflineEngine
+from sottovoce.models.engines.base import EngineSettings
 from sottovoce.models.exceptions import EngineFailed, ModelError, ProbeFailed
 from sottovoce.models.fingerprint import cpu_model, fingerprint, versions
-from sottovoce.models.measurements import Probe, Run, save
+from sottovoce.models.measurements import Figures, Probe, Run, save
 from sottovoce.models.quarantine import Quarantine
 from sottovoce.models.store import Store
 
@@ -57,21 +57,11 @@ class _Job(msgspec.Struct, frozen=True):
     settings: EngineSettings
 
 
-class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
+class _Line(Figures, frozen=True, omit_defaults=True):
     """What a child tells: what it begins now, and what it has measured so far."""
 
     phase: Phase
     refused: str = ""
-    load_s: float = 0.0
-    first_s: float = 0.0
-    decode_s: float = 0.0
-    audio_s: float = 0.0
-    long_s: float = 0.0
-    pss: int = 0
-    peak: int = 0
-    pss_closed: int = 0
-    text: str = ""
-    providers: tuple[str, ...] = ()
 
 
 def thread_counts(most: int | None = None) -> tuple[int, ...]:
@@ -186,7 +176,7 @@ def _ended(pid: int, timeout_s: float) -> bool:
 
 def _judge(last: _Line, code: int, exceeded: float | None) -> Run:
     """Return what became of a child, from its last words, its return code, and the time it had if that was up."""
-    figures = {name: getattr(last, name) for name in _Line.__struct_fields__ if name not in ("phase", "refused")}
+    figures = {name: getattr(last, name) for name in Figures.__struct_fields__}
     if last.refused:
         return Run(0, "refused", last.refused, **figures)
     if exceeded is None and code == 0 and last.phase == "done":
@@ -238,6 +228,7 @@ def _measure(job: _Job) -> Iterator[_Line]:
     import numpy as np
     import soundfile
 
+    from sottovoce.models.engines import load_recogniser
     from sottovoce.models.footprint import family, trim
 
     samples, rate = soundfile.read(job.sample, dtype="float32", always_2d=True)
@@ -247,7 +238,7 @@ def _measure(job: _Job) -> Iterator[_Line]:
     yield line
     began = time.perf_counter()
     try:
-        engine = _load(job)
+        engine = load_recogniser(job.entry, Path(job.directory), job.settings)
         placed = tuple(getattr(engine, "providers", ()))
         line = msgspec.structs.replace(
             line, phase="first decode", load_s=time.perf_counter() - began, providers=placed
@@ -280,15 +271,6 @@ def _measure(job: _Job) -> Iterator[_Line]:
     trim()
     now = family()
     yield msgspec.structs.replace(line, phase="done", pss_closed=now.pss if now else 0)
-
-
-def _load(job: _Job) -> OfflineEngine:
-    from sottovoce.models.engines import Whole, load_engine, load_streaming
-
-    directory = Path(job.directory)
-    if job.entry.streaming:
-        return Whole(load_streaming(job.entry, directory, job.settings))
-    return load_engine(job.entry, directory, job.settings)
 
 
 def main() -> None:

@@ -25,11 +25,12 @@ from sottovoce.actors.detector import Detector
 from sottovoce.actors.gain import Gain
 from sottovoce.actors.guard import Evidence, compression_ratio, loudness, refuse
 from sottovoce.actors.segmenter import Closed
-from sottovoce.models import EngineSettings, OfflineEngine, SileroVad, Store, load_engine, spoken
-from sottovoce.ops.compose import ManifestError
+from sottovoce.models import EngineSettings, SileroVad, Store, load_recogniser, spoken
+from sottovoce.models.budget import admit
+from sottovoce.ops.manifest import ManifestError, lines
 from sottovoce.ops.noise import PEAKS, Noise, Samples, active_level, at_level, captured, noises
 from sottovoce.protocol.clocks import SAMPLE_RATE
-from sottovoce.protocol.config import VadConfig
+from sottovoce.protocol.config import MemoryConfig, VadConfig
 from sottovoce.shm import FRAME_SAMPLES
 
 PIECES_S: Final = (1.0, 2.0, 5.0, 10.0)
@@ -61,28 +62,23 @@ class Judged:
     """By all that is known."""
 
 
-class _Line(msgspec.Struct, frozen=True):
-    audio: str
-    text: str | None = None
-    lang: str | None = None
-
-
 class Judge:
     """A recogniser, the detector and the guard.
 
     Args:
         model: the catalogue's name.
         threads: that decode.
+        memory: how much the model may take, `[memory]` of the configuration; the defaults if None.
 
     Raises:
-        ModelError: a model is not pulled, or cannot be loaded.
+        ModelError: a model is not pulled, or may not or cannot be loaded.
     """
 
-    def __init__(self, model: str, threads: int = 1) -> None:
+    def __init__(self, model: str, threads: int = 1, memory: MemoryConfig | None = None) -> None:
         store = Store()
+        leave = admit(store, model, EngineSettings(threads=threads), memory or MemoryConfig())
         entry = store.catalogue[model]
-        settings = EngineSettings(threads=threads)
-        self._engine: OfflineEngine = load_engine(entry, store.path(model), settings)
+        self._engine = load_recogniser(entry, leave.directory, leave.settings)
         self._guard, self._language = entry.guard, spoken(entry, "")
         self._vad_config = VadConfig()
         self._detector = Detector(self._vad_config)
@@ -129,8 +125,9 @@ class Judge:
 
 
 def run(
-    manifest: Path, model: str, *, threads: int = 1, pieces: int = 3, tell: Tell = lambda _: None
-) -> dict[str, Any]:
+    manifest: Path, model: str, *, threads: int = 1, pieces: int = 3, memory: MemoryConfig | None = None,
+    tell: Tell = lambda _: None,
+) -> dict[str, Any]:  # fmt: skip
     """Return both tables.
 
     Args:
@@ -138,6 +135,7 @@ def run(
         model: the recogniser.
         threads: that decode.
         pieces: how many of each length, level and noise.
+        memory: how much the model may take, `[memory]` of the configuration; the defaults if None.
         tell: is called with a line of progress.
 
     Raises:
@@ -146,7 +144,7 @@ def run(
         ModelError: a model is not pulled, or cannot be loaded.
     """
     clips, recordings = _read(manifest)
-    judge = Judge(model, threads)
+    judge = Judge(model, threads, memory)
     makers = noises((), recordings)
     speech = list[dict[str, Any]]()
     for name, change in _conditions(makers):
@@ -278,20 +276,11 @@ def _why(row: dict[str, Any]) -> str:
 
 def _read(manifest: Path) -> tuple[dict[str, list[Samples]], list[Samples]]:
     """Return the clips in which somebody speaks, by language, and those in which nobody does."""
-    try:
-        lines = manifest.read_bytes().splitlines()
-    except OSError as error:
-        raise ManifestError(f"{manifest}: cannot be read: {error.strerror}") from error
     clips: dict[str, list[Samples]] = {}
     recordings = list[Samples]()
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                entry = msgspec.json.decode(line, type=_Line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise ManifestError(f"{manifest}: line {number}: {error}") from error
-            samples = decode_file(manifest.parent / entry.audio)
-            (recordings if entry.text == "" else clips.setdefault(entry.lang or "?", [])).append(samples)
+    for _, line in lines(manifest):
+        samples = decode_file(manifest.parent / line.audio)
+        (recordings if line.text == "" else clips.setdefault(line.lang or "?", [])).append(samples)
     if not clips:
         raise ManifestError(f"{manifest}: nobody speaks in any of its clips")
     return clips, recordings

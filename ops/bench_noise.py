@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 
 from sottovoce.actors.audiofile import decode_file
 from sottovoce.ops.bench_latency import configuration
 from sottovoce.ops.compose import Clip, Composition, Utterance, compose, read_manifest
 from sottovoce.ops.exceptions import OpsError
+from sottovoce.ops.manifest import lines
 from sottovoce.ops.noise import (
     NOMINAL_DB,
     PEAKS,
@@ -237,23 +237,13 @@ def _span(utterance: Utterance) -> tuple[int, int]:
     return round(utterance.onset * SAMPLE_RATE), round(utterance.offset * SAMPLE_RATE)
 
 
-class _Line(msgspec.Struct, frozen=True):
-    """What tells the clips that are not dictated."""
-
-    audio: str
-    text: str | None = None
-    lang: str | None = None
-
-
 def _others(manifest: Path, said: Sequence[Clip]) -> tuple[list[Samples], list[Samples]]:
-    """Return the other voices, and recordings in which nobody speaks. The manifest has been read without an error."""
+    """Return the other voices, and recordings in which nobody speaks."""
     voices, recordings = list[Samples](), list[Samples]()
     texts = {clip.text for clip in said}
-    for line in manifest.read_bytes().splitlines():
-        if line.strip():
-            entry = msgspec.json.decode(line, type=_Line)
-            if entry.text not in texts:
-                (recordings if entry.text == "" else voices).append(decode_file(manifest.parent / entry.audio))
+    for _, line in lines(manifest):
+        if line.text not in texts:
+            (recordings if line.text == "" else voices).append(decode_file(manifest.parent / line.audio))
     return voices, recordings
 
 

@@ -12,27 +12,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from sottovoce.models import Store, require_language
-from sottovoce.ops.compose import Clip, ManifestError, read_manifest
+from sottovoce.ops.compose import Clip, read_manifest
 from sottovoce.ops.exceptions import OpsError
+from sottovoce.ops.manifest import ManifestError, lines
 from sottovoce.ops.score import normaliser
 from sottovoce.ops.wer import Edits, confusions, edits, interval, raw
 from sottovoce.ops.wer_process import LIMIT_S, Job, Tell, hear
+from sottovoce.protocol.config import MemoryConfig
 
 ALL: Final = "all"
 """The row of all languages together."""
 WORDS: Final = 20
 """So many wrong words are told."""
-
-
-class _Line(msgspec.Struct, frozen=True):
-    """What tells which languages a manifest has."""
-
-    audio: str
-    text: str | None = None
-    lang: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +38,8 @@ class _Compared:
 
 def run(
     manifest: Path, models: Sequence[str], *, language: str | None = None, threads: int = 1, clips: int | None = None,
-    words: bool = False, limit_s: float = LIMIT_S, tell: Tell = lambda _: None,
+    words: bool = False, limit_s: float = LIMIT_S, memory: MemoryConfig | None = None,
+    tell: Tell = lambda _: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Run the benchmark.
 
@@ -59,6 +52,7 @@ def run(
         clips: how many of each language at most.
         words: also return the words that were wrong most often, and what was heard of each clip.
         limit_s: longest that a model may take to load, or for one clip.
+        memory: how much a model may take, `[memory]` of the configuration; the defaults if None.
         tell: is called with a line of progress.
 
     Returns:
@@ -98,7 +92,7 @@ def run(
     compared: dict[str, list[_Compared]] = {}
     for model in models:
         tell(f"{model}: {len(flat)} clips")
-        job = Job(model, threads, language or "", [clip.audio for _, clip in flat])
+        job = Job(model, threads, language or "", [clip.audio for _, clip in flat], memory or MemoryConfig())
         heard = hear(job, limit_s=limit_s, tell=tell)
         row: dict[str, Any] = {
             "model": model, "failed": heard.failed, "audio_s": round(heard.audio_s, 3),
@@ -180,21 +174,8 @@ def failed(report: dict[str, Any]) -> bool:
 
 
 def _languages(manifest: Path) -> list[str]:
-    """Return the languages of the clips that have a text. What is wrong with a line, `read_manifest` says better."""
-    try:
-        lines = manifest.read_bytes().splitlines()
-    except OSError as error:
-        raise ManifestError(f"{manifest}: cannot be read: {error.strerror}") from error
-    found = dict[str, None]()
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                entry = msgspec.json.decode(line, type=_Line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise ManifestError(f"{manifest}: line {number}: {error}") from error
-            if entry.text and entry.lang:
-                found[entry.lang] = None
-    return sorted(found)
+    """Return the languages of the clips that have a text."""
+    return sorted({line.lang for _, line in lines(manifest) if line.text and line.lang})
 
 
 def _compare(language: str, clip: Clip, text: str) -> _Compared:

@@ -13,6 +13,7 @@ from sottovoce.ops.cli_corrections import hook as hook_corrections
 from sottovoce.ops.cli_devices import devices, mic
 from sottovoce.ops.cli_doctor import doctor
 from sottovoce.ops.cli_history import history_app
+from sottovoce.ops.cli_mode import mode
 from sottovoce.ops.cli_model import model_app
 from sottovoce.ops.cli_models import hook as hook_models
 from sottovoce.ops.cli_probe import hook as hook_probe
@@ -42,6 +43,7 @@ hook_models(models_app)
 hook_store(models_app)
 hook_probe(models_app)
 app.add_typer(model_app, name="model")
+app.command()(mode)
 hook_rules(app)
 hook_corrections(app)
 app.add_typer(config_app, name="config")
@@ -132,13 +134,16 @@ def down(
 def status(as_json: JsonFlag = False) -> None:
     """Show the state of the pipeline and of each stage."""
     from sottovoce.ops import service
+    from sottovoce.ops.cli_mode import in_force
     from sottovoce.protocol.paths import Paths
 
-    report: dict[str, Any] = service.status(Paths.from_environment())
+    paths = Paths.from_environment()
+    report: dict[str, Any] = {**service.status(paths), "mode": in_force(paths)}
     if as_json:
         print_json(report)
         return
-    print(f"{report['state']}, recording {report['generation']}, {report['waiting']} waiting")
+    mode = report["mode"]
+    print(f"{report['state']}, recording {report['generation']}, {report['waiting']} waiting, mode {mode['mode']}")
     if not report["stages"]:
         print(f"  the stages' processes are unknown: {report['supervisord']}")
     for name, stage in report["stages"].items():

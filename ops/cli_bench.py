@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sottovoce.ops.cli_ptt import bench_ptt
+from sottovoce.ops.cli_rules import bench_transform
 from sottovoce.ops.cli_wer import bench_guard, bench_wer
 from sottovoce.ops.exceptions import EXIT_FAILED
 from sottovoce.ops.output import JsonFlag, print_json
@@ -18,6 +19,7 @@ bench_app = typer.Typer(help="Benchmarks.", no_args_is_help=True)
 bench_app.command("ptt")(bench_ptt)
 bench_app.command("wer")(bench_wer)
 bench_app.command("guard")(bench_guard)
+bench_app.command("transform")(bench_transform)
 
 Manifest = Annotated[Path, typer.Option(help="Clips: a JSON object a line with audio, text, lang, maybe words.")]
 Language = Annotated[str, typer.Option(help="Which clips.")]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sottovoce.ops.exceptions import EXIT_FAILED
 from sottovoce.ops.output import JsonFlag, print_json
+
+if TYPE_CHECKING:
+    from sottovoce.protocol.config import Config
 
 ManifestArgument = Annotated[Path, typer.Argument(help="Clips: a JSON object a line with audio, text, lang.")]
 Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode.")]
@@ -34,9 +37,10 @@ def bench_wer(
     """Word error rate, speed and memory of models, side by side on the same clips."""
     from sottovoce.ops import bench_wer as bench
 
+    config = _config()
     report = bench.run(
-        manifest, _chosen(models), language=language or None, threads=threads, clips=clips, words=words, limit_s=limit,
-        tell=lambda line: print(line, file=sys.stderr),
+        manifest, _chosen(models, config), language=language or None, threads=threads, clips=clips, words=words,
+        limit_s=limit, memory=config.memory, tell=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
     if as_json:
         print_json(report)
@@ -57,9 +61,11 @@ def bench_guard(
     """What the guard refuses of speech in any language, and what it lets through of noise."""
     from sottovoce.ops import bench_guard as bench
 
-    (chosen,) = _chosen(model)[:1]
+    config = _config()
+    (chosen,) = _chosen(model, config)[:1]
     report = bench.run(
-        manifest, chosen, threads=threads, pieces=pieces, tell=lambda line: print(line, file=sys.stderr)
+        manifest, chosen, threads=threads, pieces=pieces, memory=config.memory,
+        tell=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
     if as_json:
         print_json(report)
@@ -67,11 +73,13 @@ def bench_guard(
         print(bench.render(report))
 
 
-def _chosen(models: str) -> list[str]:
-    """Return the models that were named, or the one of the configuration whose text is typed."""
-    if named := [name.strip() for name in models.split(",") if name.strip()]:
-        return named
+def _config() -> Config:
     from sottovoce.protocol.config import load_config
     from sottovoce.protocol.paths import Paths
 
-    return [load_config(Paths.from_environment().config).stt.final.model]
+    return load_config(Paths.from_environment().config)
+
+
+def _chosen(models: str, config: Config) -> list[str]:
+    """Return the models that were named, or the one of the configuration whose text is typed."""
+    return [name.strip() for name in models.split(",") if name.strip()] or [config.stt.final.model]

@@ -19,12 +19,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.actors.audiofile import AudioFileError, decode_file
-from sottovoce.ops.exceptions import OpsError
+from sottovoce.ops.manifest import ManifestError, lines
 from sottovoce.protocol.clocks import SAMPLE_RATE
 
 QUIET_DB: Final = 35.0
@@ -46,19 +45,6 @@ _APART_S: Final = 0.5  # no pause is put nearer to another, or to an end
 _AUDIBLE_DB: Final = -60.0  # a clip whose loudest hop is below this would vanish in the noise
 
 Samples = NDArray[np.float32]
-
-
-class ManifestError(OpsError):
-    """A manifest cannot be read, a line of it is wrong, or it has nothing to compose; one line says which."""
-
-
-class _Line(msgspec.Struct, frozen=True):
-    """What is used of a manifest's line."""
-
-    audio: str
-    text: str | None = None
-    lang: str | None = None
-    words: tuple[tuple[str, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +97,8 @@ def read_manifest(path: Path, language: str, limit: int | None = None) -> list[C
     Raises:
         ManifestError: it cannot be read, a line is wrong (named by its number), or it has no such clip.
     """
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error
     clips: dict[str, Clip] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            entry = msgspec.json.decode(line, type=_Line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ManifestError(f"{path}: line {number}: {error}") from error
+    for number, entry in lines(path):
         audio = path.parent / entry.audio
         if entry.lang == language and entry.text:
             if not audio.is_file():

@@ -34,7 +34,7 @@ class Console:
         if isinstance(body, Draft):
             self._draft(body)
         elif isinstance(body, TextReady):  # the final text as it is typed; `transcript.final` is what was heard
-            self._line(body.text.strip() or "⏎", _BRIGHT)
+            self._line(body.text.strip() or (f"({body.edit})" if body.edit else "⏎"), _BRIGHT)
         elif isinstance(body, Suppressed):
             self._line(f"(not typed: {body.reason})", _DIM)
         elif isinstance(body, NotTyped):

@@ -2,7 +2,7 @@
 
 Nothing is started, opened for recording, changed or mended, and what is wrong in one place keeps nothing else from
 being looked at. Works with the service up, down, or in part. The service's checks are in `ops.vitals`,
-the microphone's in `ops.hearing`.
+the microphone's in `ops.hearing`, those of hook and rewrite in `ops.outside`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sottovoce.models.exceptions import RuntimeConflict
 from sottovoce.models.runtime import check_onnxruntime
 from sottovoce.ops import hearing, service, vitals
 from sottovoce.ops.finding import Finding, failed, ok, problem, skipped, warning
+from sottovoce.ops.outside import outside
 from sottovoce.protocol.config import Config, load_config
 from sottovoce.protocol.exceptions import ConfigError, PathError
 from sottovoce.protocol.paths import Paths, private_directory
@@ -51,6 +52,7 @@ def examine(paths: Paths) -> Iterator[Finding]:
     capture = vitals.live_pid(paths, "capture")
     yield from hearing.microphone(config.capture, capture)
     yield from hearing.counted(paths, config.capture)
+    yield from outside(config, environment(vitals.live_pid(paths, "transform")))
     yield typing(config, environment(vitals.live_pid(paths, "inject")))
 
 

@@ -11,7 +11,7 @@ from jellyfish import jaro_winkler_similarity
 from sottovoce.actors.transform.casing import CLOSERS, OPENERS
 from sottovoce.actors.transform.heard import MARKS, TERMINATORS
 from sottovoce.actors.transform.sounds import alike
-from sottovoce.protocol.corrections import MOST_WORDS, Correction, Match
+from sottovoce.protocol.correction import MOST_WORDS, Correction, Match
 
 _SAME_WORD: Final = 0.6
 """Jaro-Winkler, without spaces. Words less similar than this that do not sound alike are another wording."""

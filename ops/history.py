@@ -24,13 +24,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import msgspec
+
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.ops.exceptions import OpsError
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import load_config
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
-from sottovoce.protocol.rows import UNFINISHED, State, UtteranceRow
+from sottovoce.protocol.rows import UNFINISHED, Edit, State, UtteranceRow
 
 GROUPS: Final[dict[str, tuple[State, ...]]] = {
     "in_doubt": ("in_doubt",),
@@ -96,7 +98,14 @@ class History:
             return journal.utterance(ordinal)
 
     def shown_text(self, row: UtteranceRow) -> str:
-        """Return the text of an utterance, else what was heard, else that it was not kept, or nothing."""
+        """Return the text of an utterance, else what was heard, else that it was not kept, or nothing.
+
+        Of a text of which edits have left a part, that part; of one of which nothing is left, all of it.
+        """
+        if row.stands and row.state == "typed":
+            return row.stands
+        if row.edit is not None and not row.text:
+            return row.heard or ""
         if (text := row.heard if row.text is None else row.text) is not None:
             return text
         return NOT_KEPT if self._config.history.keep == "none" and row.state in FINISHED else ""
@@ -129,11 +138,14 @@ class History:
             raise OpsError(f"utterance {ordinal} is still on its way ({row.state}); wait for it")
         if row.text is None:
             from sottovoce.actors.transform import Context, Transformer
+            from sottovoce.actors.transform.edits import Edits
             from sottovoce.actors.transform.numbers import mode_of
             from sottovoce.actors.transform.rulebook import own
 
             settings = self._config.transform
             transformer = Transformer.load(settings.language, own=own(self._paths.config, settings.language))
+            if self._config.edits.enabled:
+                text = Edits(transformer.rules, keys=self._config.edits.keys).find(text).text
             text = transformer.apply(text, Context(), numbers=mode_of(settings))[0]
             if not text:
                 raise OpsError(f"utterance {ordinal} holds commands only; there is nothing to type")
@@ -197,19 +209,32 @@ def seconds(duration: str) -> float:
 def as_dict(row: UtteranceRow) -> dict[str, Any]:
     """Return everything about an utterance; `heard`, `plain` and `text` are null where there is none or it is not kept.
 
-    `plain` is there only where a hook or a rewrite has made `text` of it.
+    `plain` is there only where a hook or a rewrite has made `text` of it, `edit` only where it asks for one, `stands`
+    only where an edit has taken some of `text` back.
     """
     return {
         "ordinal": row.ordinal, "trace": row.trace, "recording": row.generation, "time": _time(row).isoformat(),
         "state": row.state, "reason": row.reason, "heard": row.heard, "plain": row.plain, "text": row.text,
+        "stands": row.stands, "edit": None if row.edit is None else msgspec.json.decode(row.edit),
         "model": row.model, "backend": row.backend, "audio_s": round((row.end - row.first) / SAMPLE_RATE, 3),
         "timings_ms": {name: round(value, 3) for name, value in row.timings_ms().items()},
     }  # fmt: skip
 
 
+def shown_state(row: UtteranceRow) -> str:
+    """Return the state of an utterance as people are told it: of one that was typed, also what edits made of it."""
+    if row.state != "typed":
+        return row.state.replace("_", " ")
+    if row.edit is not None and not row.text:
+        return "edit"
+    if row.stands is None:
+        return "typed"
+    return "typed, cut" if row.stands else "scratched"
+
+
 def as_line(row: UtteranceRow, text: str, columns: int) -> str:
     """Return an utterance as one line of at most `columns` columns: number, time, state, text, and why."""
-    head = f"{row.ordinal:>6}  {_time(row):%Y-%m-%d %H:%M:%S}  {row.state.replace('_', ' '):<12}"
+    head = f"{row.ordinal:>6}  {_time(row):%Y-%m-%d %H:%M:%S}  {shown_state(row):<12}"
     room = max(20, columns - len(head))
     reason = cut(f"({row.reason})", room // 2) if row.reason else ""
     return f"{head}{cut(text.strip(' '), room - len(reason) - bool(reason))} {reason}".rstrip()
@@ -220,6 +245,10 @@ def as_page(row: UtteranceRow, text: str) -> str:
     about = as_dict(row)
     timings = ", ".join(f"{name} {value:.0f}" for name, value in about.pop("timings_ms").items())
     about |= {"time": f"{_time(row):%Y-%m-%d %H:%M:%S}", "text": None}
+    about["state"] = shown_state(row) if row.state == "typed" else row.state
+    about["stands"] = None
+    about["typed"] = row.text if row.stands else None
+    about["edit"] = None if row.edit is None else msgspec.json.decode(row.edit, type=Edit).does
     about["ms after the segment's end"] = timings
     lines = [f"{name + ':':<28}{visible(str(value))}" for name, value in about.items() if value not in (None, "")]
     return "\n".join([*lines, "", *map(visible, text.split("\n"))])

@@ -24,6 +24,7 @@ from sottovoce.ops import preflight
 from sottovoce.ops.exceptions import AlreadyRunning, ServiceError
 from sottovoce.ops.preflight import StateLock
 from sottovoce.ops.supervision import STOP_WAIT_S, generate, stages
+from sottovoce.protocol import modes
 from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.choice import settled
 from sottovoce.protocol.clocks import boot_id
@@ -96,6 +97,7 @@ def start(paths: Paths, *, detach: bool, ready_limit: float = READY_LIMIT_S) -> 
         preflight.require_room(paths, config)
         _check_journal(paths, config)
         fallback.forget(paths)
+        modes.forget(paths)
         paths.supervisor_config.touch(mode=0o600)
         paths.supervisor_config.write_text(generate(paths, config))
         subscriber = Subscriber(paths, ("state.stage", "notice"))

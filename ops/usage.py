@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sottovoce.models.footprint import members as family
 from sottovoce.ops.sample import process
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -56,35 +55,12 @@ class Meter:
         )  # fmt: skip
 
 
-def family(pid: int) -> list[int]:
-    """Return a process and all that descend from it and live."""
-    children = defaultdict[int, list[int]](list)
-    for child, parent in _parents():
-        children[parent].append(child)
-    found = [pid]
-    for each in found:  # grows meanwhile
-        found += children[each]
-    return found
-
-
 def _taken(pid: int) -> dict[int, dict[str, float]]:
     found = {}
     for each in family(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
             found[each] = process(each)
     return found
-
-
-def _parents() -> Iterator[tuple[int, int]]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it has just ended
-            fields = stat.rpartition(")")[2].split()
-            if fields[0] != "Z":  # which has nothing left to read
-                yield int(entry.name), int(fields[1])
 
 
 def _busy_s() -> float:

@@ -1,46 +1,37 @@
 """The process that `sottovoce bench wer` runs a model in: the job on its input, what was heard on its output.
 
-The job is a JSON object: `model`, `threads`, `language` and `clips`, paths of recordings. Each answer is a line of
-JSON: `{"loaded": {...}}`, `{"clip": n, "text": ..., "audio_s": ..., "decode_s": ...}` for each clip, `{"done": {...}}`;
-or one of `{"failed": why}`, about the model, and `{"unreadable": why}`, about a recording. The libraries may write to
-the standard output what they like: it is the error output here.
+The job is a JSON object: `model`, `threads`, `language`, `clips`, paths of recordings, and `memory`, what `[memory]` of
+the configuration says. Each answer is a line of JSON: `{"notice": ...}`, `{"loaded": {...}}`, `{"clip": n, "text": ...,
+"audio_s": ..., "decode_s": ...}` for each clip, `{"done": {...}}`; or one of `{"failed": why}`, about the model, and
+`{"unreadable": why}`, about a recording. The libraries may write to the standard output what they like: it is the error
+output here.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.actors.audiofile import AudioFileError, decode_file
-from sottovoce.models import (
-    EngineSettings,
-    Entry,
-    ModelError,
-    OfflineEngine,
-    Store,
-    Whole,
-    load_engine,
-    load_streaming,
-)
-from sottovoce.ops.sample import process
-from sottovoce.ops.usage import family
+from sottovoce.models import EngineSettings, ModelError, Store, load_recogniser
+from sottovoce.models.budget import admit
+from sottovoce.models.footprint import family
 from sottovoce.protocol.clocks import SAMPLE_RATE
-from sottovoce.protocol.config import VadConfig
+from sottovoce.protocol.config import MemoryConfig, VadConfig
 from sottovoce.shm import FRAME_SAMPLES
 
 LONGEST_S: Final = 30.0
 """A longer recording is decoded in the segments that the service would find: engines degrade beyond it."""
-_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+_MIB: Final = 1 << 20
 
 
 def main() -> None:
@@ -53,7 +44,9 @@ def main() -> None:
 
     job = json.load(sys.stdin)
     try:
-        for each in work(job["model"], job["threads"], job["language"], [Path(clip) for clip in job["clips"]]):
+        limits = msgspec.convert(job["memory"], MemoryConfig)
+        clips = [Path(clip) for clip in job["clips"]]
+        for each in work(job["model"], job["threads"], job["language"], clips, limits):
             answer(each)
     except ModelError as error:
         answer({"failed": str(error)})
@@ -61,18 +54,21 @@ def main() -> None:
         answer({"unreadable": str(error)})
 
 
-def work(model: str, threads: int, language: str, clips: list[Path]) -> Iterator[dict[str, Any]]:
+def work(model: str, threads: int, language: str, clips: list[Path], limits: MemoryConfig) -> Iterator[dict[str, Any]]:
     """Load a model, decode recordings, and yield the answers.
 
     Raises:
-        ModelError: it cannot be loaded, or broke.
+        ModelError: it may not or cannot be loaded, or broke.
         AudioFileError: a recording cannot be read.
     """
     store = Store()
     entry = store.catalogue[model]
-    directory, before = store.path(model), memory()["pss_mib"]
+    leave = admit(store, model, EngineSettings(threads=threads, language=language), limits)
+    for notice in leave.notices:
+        yield {"notice": notice}
+    before = memory()["pss_mib"]
     began = time.perf_counter()
-    engine = load(entry, directory, EngineSettings(threads=threads, language=language))
+    engine = load_recogniser(entry, leave.directory, leave.settings)
     loaded = time.perf_counter()
     engine.warm_up()
     warm = time.perf_counter()
@@ -94,17 +90,6 @@ def work(model: str, threads: int, language: str, clips: list[Path]) -> Iterator
         yield {"done": memory()}
     finally:
         engine.close()
-
-
-def load(entry: Entry, directory: Path, settings: EngineSettings) -> OfflineEngine:
-    """Return the engine of an entry.
-
-    Raises:
-        EngineFailed: it cannot be made.
-    """
-    if entry.streaming:
-        return Whole(load_streaming(entry, directory, settings))
-    return load_engine(entry, directory, settings)
 
 
 def pieces(samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -130,13 +115,9 @@ def memory() -> dict[str, float]:
 
     `pss_mib`: now, a page that several map divided by their number; `peak_mib`: the sum of the largest that each was.
     """
-    now, peak = 0.0, 0
-    for pid in family(os.getpid()):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            now += process(pid)["pss_kib"]
-            found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
-            peak += int(found[1]) if found else 0
-    return {"pss_mib": round(now / 1024, 1), "peak_mib": round(peak / 1024, 1)}
+    taken = family()
+    assert taken is not None  # noqa: S101 - this process lives
+    return {"pss_mib": round(taken.pss / _MIB, 1), "peak_mib": round(taken.peak / _MIB, 1)}
 
 
 if __name__ == "__main__":

@@ -16,8 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
+import msgspec
+
 from sottovoce.actors.audiofile import AudioFileError
 from sottovoce.actors.process import end_with_parent
+from sottovoce.protocol.config import MemoryConfig
 
 LIMIT_S: Final = 600.0
 """Longest that a model may take to load, or for one clip."""
@@ -33,6 +36,8 @@ class Job:
     language: str
     """That the model is told; empty: nothing."""
     clips: Sequence[Path]
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    """How much the model may take."""
 
 
 @dataclass(slots=True)
@@ -72,6 +77,8 @@ def hear(job: Job, *, limit_s: float = LIMIT_S, tell: Tell = lambda _: None) -> 
                 case {"failed": why}:
                     heard.failed = why
                     return heard
+                case {"notice": text}:
+                    tell(f"{job.model}: {text}")
                 case {"loaded": figures}:
                     heard.loaded = figures
                     tell(f"{job.model}: loaded in {figures['load_s']:.2f} s")
@@ -102,7 +109,7 @@ class _Child:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         told = {
             "model": job.model, "threads": job.threads, "language": job.language,
-            "clips": [str(clip) for clip in job.clips],
+            "clips": [str(clip) for clip in job.clips], "memory": msgspec.to_builtins(job.memory),
         }  # fmt: skip
         with contextlib.suppress(BrokenPipeError), self._process.stdin as stream:
             stream.write(json.dumps(told))

@@ -6,35 +6,35 @@ reason why "the setting does nothing". Durations are seconds.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
+from sottovoce.protocol.config_outside import HookConfig, RewriteConfig
+from sottovoce.protocol.config_values import (
+    BaseUrl,
+    Decibels,
+    Keep,
+    Megabytes,
+    Percent,
+    Probability,
+    Provider,
+    Seconds,
+    Section,
+    Short,
+    Threads,
+    Word,
+)
 from sottovoce.protocol.exceptions import ConfigError
+from sottovoce.protocol.messages import Mode
 
 Stage = Literal["conductor", "capture", "vad", "stt-draft", "stt-final", "transform", "inject"]
 """What the warden watches."""
-Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
-Short = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
-Decibels = Annotated[float, msgspec.Meta(ge=0.0, le=40.0)]
-Probability = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
-Threads = Annotated[int, msgspec.Meta(ge=0, le=64)]
-Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
-Megabytes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
-Argument = Annotated[str, msgspec.Meta(max_length=4096, pattern=r"^[^\x00]*\Z")]
-Variable = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z")]
-BaseUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+[^\s]*\Z")]
-Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
-Keep = Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]{0,3}d|session|none)\Z")]
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file."""
-
-
-class CaptureConfig(_Section, frozen=True):
+class CaptureConfig(Section, frozen=True):
     """`[capture]`: where audio comes from."""
 
     device: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] = "default"
@@ -51,14 +51,14 @@ class CaptureConfig(_Section, frozen=True):
     """Length of the audio ring, which is the replay log of a restarted stage: 64 KB of memory a second."""
 
 
-class PttConfig(_Section, frozen=True):
+class PttConfig(Section, frozen=True):
     """`[ptt]`: push-to-talk."""
 
     limit: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 120.0
     """A key that is down for longer is taken for released: a release that was lost must not record for ever."""
 
 
-class VadConfig(_Section, frozen=True):
+class VadConfig(Section, frozen=True):
     """`[vad]`: where speech begins and ends."""
 
     model: str = "silero-v6"
@@ -86,7 +86,7 @@ class VadConfig(_Section, frozen=True):
     """Longer speech is split at its quietest point; engines degrade beyond about 30 s."""
 
 
-class FinalConfig(_Section, frozen=True):
+class FinalConfig(Section, frozen=True):
     """`[stt.final]`: the recogniser whose text is typed."""
 
     model: str = "moonshine-tiny-en"
@@ -106,7 +106,7 @@ class FinalConfig(_Section, frozen=True):
     """The model that takes over where `model` cannot be loaded or keeps killing its process; "" for none."""
 
 
-class DraftConfig(_Section, frozen=True):
+class DraftConfig(Section, frozen=True):
     """`[stt.draft]`: the recogniser whose text is only shown, while one speaks."""
 
     enabled: bool = True
@@ -120,7 +120,7 @@ class DraftConfig(_Section, frozen=True):
     """Shortest time between two drafts; the process lengthens it when decoding is slow."""
 
 
-class SttConfig(_Section, frozen=True):
+class SttConfig(Section, frozen=True):
     """`[stt]`."""
 
     language: Annotated[str, msgspec.Meta(pattern=r"^([a-z]{2,3})?\Z")] = ""
@@ -133,7 +133,7 @@ class SttConfig(_Section, frozen=True):
     draft: DraftConfig = DraftConfig()
 
 
-class VocabularyConfig(_Section, frozen=True):
+class VocabularyConfig(Section, frozen=True):
     """`[vocabulary]`: words and names that the recogniser is to listen for, where it can (`sottovoce models info`)."""
 
     words: Annotated[tuple[Word, ...], msgspec.Meta(max_length=500)] = ()
@@ -150,10 +150,33 @@ class VocabularyConfig(_Section, frozen=True):
             seen.add(word)
 
 
-class TransformConfig(_Section, frozen=True):
+class ApplicationConfig(Section, frozen=True):
+    """`[[transform.applications]]`: the mode for an application while it has the focus. The first that fits counts."""
+
+    match: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+    """A regular expression for the whole of the application's name, "kitty|foot|xterm"; capitals make no difference.
+    `sottovoce mode --focused` tells the name."""
+    mode: Mode
+    title: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    """One that is also to be found in the title of its window."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no regular expression."""
+        for key, pattern in (("match", self.match), ("title", self.title)):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{key}: {pattern!r} is not a regular expression: {error}") from error
+
+
+class TransformConfig(Section, frozen=True):
     """`[transform]`: from what was heard to what is written."""
 
     language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}\Z")] = "en"
+    mode: Mode = "dictation"
+    """The one to begin with, until another is chosen by voice or with `sottovoce mode`."""
+    applications: Annotated[tuple[ApplicationConfig, ...], msgspec.Meta(max_length=100)] = ()
+    """Modes by the application that has the focus."""
     carry: Seconds = 30.0
     """A recording begun within this time of the last text goes on where that stopped (space, small letter)."""
     numbers: Literal["explicit", "natural", "off"] = "explicit"
@@ -165,67 +188,11 @@ class TransformConfig(_Section, frozen=True):
     """How similar the letters of words that sound alike must be to be taken for one another (Jaro-Winkler)."""
     fillers: bool = True
     """Whether "um" and the like are left out; in verbatim they never are."""
+    profanity: Literal["keep", "mask"] = "keep"
+    """"mask" writes "f***" for the worst words of the language; in verbatim they stay."""
 
 
-class HookConfig(_Section, frozen=True):
-    """`[hook]`: a program of yours that is handed each text before it is typed (docs/hooks.md)."""
-
-    command: Annotated[tuple[Argument, ...], msgspec.Meta(max_length=64)] = ()
-    """The program, by its path or looked for on the PATH, and its arguments; no shell comes between. () for none."""
-    timeout: Annotated[float, msgspec.Meta(ge=0.05, le=10.0)] = 1.0
-    """Who has not ended by then is killed, and the text is typed as it was."""
-    environment: Annotated[tuple[Variable, ...], msgspec.Meta(max_length=64)] = ()
-    """Variables that it is handed besides the few that every program needs, e.g. "DISPLAY"."""
-
-    def __post_init__(self) -> None:
-        """Refuse an empty name, which would be found nowhere."""
-        if self.command and not self.command[0].strip():
-            raise ValueError("command: the first is the program, and may not be empty")
-
-
-class RewriteConfig(_Section, frozen=True):
-    """`[rewrite]`: a language model that rewrites each text before it is typed (docs/hooks.md)."""
-
-    url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/]+[^\s]*)?\Z")] = ""
-    """Of a server that has OpenAI's `/chat/completions` below it, such as "http://127.0.0.1:11434/v1"; "" for none."""
-    model: str = ""
-    """What that server calls its model."""
-    name: str = "tidy"
-    """Which of the prompts: "tidy", which mends what was misheard, or one of `prompts`."""
-    prompts: dict[Word, Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]] = {}
-    """`[rewrite.prompts]`: what the model is told, by name: `formal = "Rewrite the text as for a letter."`"""
-    timeout: Annotated[float, msgspec.Meta(ge=0.05, le=10.0)] = 2.0
-    """Where there is no answer by then, the text is typed as it was."""
-    longest: Annotated[float, msgspec.Meta(ge=1.0, le=100.0)] = 2.0
-    """An answer of more than so many times as many characters, and 40 more, is not a rewrite and is not taken."""
-    shortest: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.3
-    """Nor is one of less than so many times as many."""
-    lines: bool = False
-    """Whether an answer may have lines that the text had not. Where Enter sends, each would be a message."""
-    token_file: str = ""
-    """The file that holds the key for the server; nobody else may be able to read it."""
-    token_env: str = ""
-    """Or the environment variable that does."""
-    ca_file: str = ""
-    """Certificates to be trusted in the place of the system's."""
-    insecure: bool = False
-    """Allows http to another machine: what you say is then sent for everybody between to read."""
-    parameters: dict[Word, str | int | float | bool] = {}
-    """`[rewrite.parameters]`: more of the request, as the server knows it: `temperature = 0`, `max_tokens = 300`."""
-
-    def __post_init__(self) -> None:
-        """Check what must be there if there is a URL, and what may not be there twice."""
-        if self.url and not self.model:
-            raise ValueError("model: name the one that the server at `url` is to use")
-        if self.name != "tidy" and self.name not in self.prompts:
-            raise ValueError(f"name: there is no prompt {self.name!r} in [rewrite.prompts]")
-        if self.token_file and self.token_env:
-            raise ValueError("token_file and token_env exclude each other")
-        if taken := {"model", "messages", "stream", "n"} & set(self.parameters):
-            raise ValueError(f"parameters: {min(taken)} is not yours to set here")
-
-
-class InjectConfig(_Section, frozen=True):
+class InjectConfig(Section, frozen=True):
     """`[inject]`: where text goes."""
 
     backends: Annotated[
@@ -243,14 +210,25 @@ class InjectConfig(_Section, frozen=True):
     far as that can be known. 0: never."""
 
 
-class HistoryConfig(_Section, frozen=True):
+class EditsConfig(Section, frozen=True):
+    """`[edits]`: "scratch that" and the like."""
+
+    enabled: bool = True
+    """Whether they are heard; where not, they are words."""
+    within: Seconds = 60.0
+    """What was typed longer ago than this is not taken back: who knows where the cursor is by then."""
+    keys: bool = False
+    """Whether "press enter" and the like press keys; where not, they are words."""
+
+
+class HistoryConfig(Section, frozen=True):
     """`[history]`: how long dictated text is kept."""
 
     keep: Keep = "30d"
     """"30d" (days), "session" (until the service stops) or "none" (erased when typed, journal in memory only)."""
 
 
-class WardenConfig(_Section, frozen=True):
+class WardenConfig(Section, frozen=True):
     """`[warden]`: when a stage counts as hung or hopeless."""
 
     stalled_after: Annotated[float, msgspec.Meta(ge=1.0, le=600.0)] = 2.5
@@ -266,16 +244,16 @@ class WardenConfig(_Section, frozen=True):
     window: Seconds = 30.0
     growth: Megabytes = 500
     """A stage that needs so many MB more than when it was first ready is restarted between two utterances."""
-    memory: dict[Stage, Megabytes] = {}
+    memory: dict[Stage, Megabytes] = msgspec.field(default_factory=dict)
     """`[warden.memory]`: the same for so many MB in all, by stage, e.g. `stt-final = 1500`."""
     memory_every: Annotated[float, msgspec.Meta(ge=0.1, le=3600.0)] = 5.0
     """Every so often the memory of one stage is measured, of each in turn."""
 
 
-class ModelsConfig(_Section, frozen=True):
+class ModelsConfig(Section, frozen=True):
     """`[models]`: how models come here, and how much room they may take."""
 
-    mirrors: dict[BaseUrl, BaseUrl] = {}
+    mirrors: dict[BaseUrl, BaseUrl] = msgspec.field(default_factory=dict)
     """`[models.mirrors]`: `"https://github.com" = "https://mirror.example/github"` has the second asked instead of the
     first; so for "https://huggingface.co" and any other base of a URL. No token is sent to a mirror."""
     offline: bool = False
@@ -284,7 +262,7 @@ class ModelsConfig(_Section, frozen=True):
     """Megabytes: beyond them `models pull` and `models gc` remove what was longest not used; 0 for no limit."""
 
 
-class MemoryConfig(_Section, frozen=True):
+class MemoryConfig(Section, frozen=True):
     """`[memory]`: how much the models may take, and what is done when memory runs short."""
 
     ram: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
@@ -312,13 +290,13 @@ class MemoryConfig(_Section, frozen=True):
                 raise ValueError(f"{kind}_high must not exceed {kind}_critical")
 
 
-class LogConfig(_Section, frozen=True):
+class LogConfig(Section, frozen=True):
     """`[log]`."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class Config(_Section, frozen=True):
+class Config(Section, frozen=True):
     """The whole file."""
 
     capture: CaptureConfig = CaptureConfig()
@@ -330,6 +308,7 @@ class Config(_Section, frozen=True):
     hook: HookConfig = HookConfig()
     rewrite: RewriteConfig = RewriteConfig()
     inject: InjectConfig = InjectConfig()
+    edits: EditsConfig = EditsConfig()
     history: HistoryConfig = HistoryConfig()
     warden: WardenConfig = WardenConfig()
     models: ModelsConfig = ModelsConfig()

@@ -1,4 +1,4 @@
-"""Corrections: what is written where something else was heard, and the database in which they are kept.
+"""The database of corrections.
 
 `corrections.db` lies beside the journal in the state directory, with mode 0600: what people dictate often is as private
 as what they dictate. It is a database of its own because it outlives the journal, which forgets.
@@ -12,8 +12,6 @@ hands its use counts over when it has nothing else to do (`Usage`).
 
 from __future__ import annotations
 
-import os
-import re
 import sqlite3
 import time
 from collections import Counter
@@ -24,26 +22,17 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from sottovoce.protocol import connection
+from sottovoce.protocol.correction import Correction, Suggestion
 from sottovoce.protocol.exceptions import ProtocolError
 from sottovoce.protocol.paths import Paths
 
 SCHEMA_VERSION: Final = 1
-MOST_WORDS: Final = 5
-"""Of a phrase that is looked for."""
 SUGGESTED_AFTER: Final = 3
 """An edit seen so often is suggested as a correction."""
 
-Match: TypeAlias = Literal["exact", "sound"]
-LetterCase: TypeAlias = Literal["written", "heard", "upper", "lower"]
-"""`written`: as it is in the correction. `heard`: as the words in whose place it comes: small letters, a capital first,
-or all capitals."""
 Outcome: TypeAlias = Literal["added", "changed", "same"]
 
-_BUSY_S: Final = 5.0
-_LONGEST: Final = 10_000
-_UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters but tab and new line: they would act on the window. Lone surrogates have no UTF-8."""
-_MODE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SCHEMA: Final = f"""
 CREATE TABLE correction (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,72 +64,6 @@ class CorrectionsError(ProtocolError):
     """A correction that cannot be, or a database of them that cannot be used; the text says what to do."""
 
 
-class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is heard and what is written for it. Made by hand it has no number and was never used.
-
-    ValueError: something in it could never be heard, or not be written.
-    """
-
-    heard: str
-    """One to five words, one space between them. Their capitals, and marks around them, do not matter."""
-    write: str
-    """Any text, of several lines if need be."""
-    match: Match = "exact"
-    """`sound`: also what sounds like `heard` or like `write`."""
-    case: LetterCase = "written"
-    modes: tuple[str, ...] = ()
-    """Those in which it holds ("dictation", "code", ...); () for all."""
-    enabled: bool = True
-    uses: int = 0
-    used_ns: int | None = None
-    """CLOCK_REALTIME of its last use."""
-    added_ns: int = 0
-    number: int = 0
-    """In the database; 0 elsewhere."""
-
-    def __post_init__(self) -> None:
-        """Refuse what would silently do nothing, or harm."""
-        words = self.heard.split()
-        if not 1 <= len(words) <= MOST_WORDS or " ".join(words) != self.heard:
-            raise ValueError(f"{self.heard!r} cannot be heard: 1 to {MOST_WORDS} words, one space between them")
-        if not all(any(map(str.isalnum, word)) for word in words):
-            raise ValueError(f"{self.heard!r} cannot be heard: each word needs a letter or a digit")
-        if not self.write.strip() or len(self.write) > _LONGEST:
-            raise ValueError(
-                f"what is written for {self.heard!r} needs 1 to {_LONGEST} characters, and not only spaces"
-            )
-        for text in (self.heard, self.write):
-            if _UNWRITABLE.search(text):
-                raise ValueError(f"{text!r} has a control character, which would act on the window")
-        for mode in self.modes:
-            if not _MODE.fullmatch(mode):
-                raise ValueError(f"{mode!r} is no mode: a name of small letters, digits and hyphens")
-        if tuple(sorted(set(self.modes))) != self.modes:
-            raise ValueError(f"the modes of {self.heard!r} must be in order, each once: {sorted(set(self.modes))}")
-        if min(self.uses, self.used_ns or 0, self.added_ns, self.number) < 0:
-            raise ValueError(f"{self.heard!r}: counts and times are not negative")
-
-    @property
-    def key(self) -> tuple[str, tuple[str, ...]]:
-        """What no two corrections have in common: the phrase in lower case, and the modes."""
-        return self.heard.lower(), self.modes
-
-    def same_as(self, other: Correction) -> bool:
-        """Whether it says the same, however often either was used."""
-        return (self.key, self.write, self.match, self.case, self.enabled) == (
-            other.key, other.write, other.match, other.case, other.enabled,
-        )  # fmt: skip
-
-
-class Suggestion(msgspec.Struct, frozen=True):
-    """A change that a person made again and again, and that is no correction yet."""
-
-    heard: str
-    write: str
-    seen: int
-    seen_ns: int
-
-
 def database_path(paths: Paths) -> Path:
     """Return where the corrections of a service are kept."""
     return paths.state / "corrections.db"
@@ -161,33 +84,20 @@ class CorrectionStore:
         self.path = path
         self._seen = -1
         with self._told("cannot be opened"):
-            _create(path)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
+            connection.create(path, CorrectionsError)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=connection.BUSY_S)
             self._db.row_factory = sqlite3.Row
             try:
-                self._prepare()
+                connection.prepare(self._db, self._migrate)
             except BaseException:
                 self._db.close()
                 raise
 
-    def _prepare(self) -> None:
-        # temp_store, secure_delete: what was deleted may not be left in files.
-        for pragma in ("synchronous = NORMAL", "secure_delete = ON", "temp_store = MEMORY"):
-            self._db.execute(f"PRAGMA {pragma}")
-        deadline = time.monotonic() + _BUSY_S
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL").fetchone()
-                break
-            except sqlite3.OperationalError as error:
-                # The switch to WAL is told "busy" at once, past the time-out of connect().
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)
-        if self._version() == SCHEMA_VERSION:
+    def _migrate(self) -> None:
+        if connection.version(self._db) == SCHEMA_VERSION:
             return
-        with self._transaction():
-            version = self._version()  # another process may have been first
+        with connection.transaction(self._db):
+            version = connection.version(self._db)  # another process may have been first
             if version == 0:
                 for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
@@ -204,7 +114,7 @@ class CorrectionStore:
     def changed(self) -> bool:
         """Tell whether another process has written since the last call, True at the first; a few microseconds."""
         with self._told("cannot be read"):
-            seen = int(self._db.execute("PRAGMA data_version").fetchone()[0])
+            seen = connection.data_version(self._db)
         changed, self._seen = seen != self._seen, seen
         return changed
 
@@ -236,7 +146,7 @@ class CorrectionStore:
         One that is changed keeps its number, its uses and when it was added. An edit that is the same goes: it is
         known now.
         """
-        with self._told("cannot be written"), self._transaction():
+        with self._told("cannot be written"), connection.transaction(self._db):
             return [self._add(correction) for correction in corrections]
 
     def _add(self, correction: Correction) -> Outcome:
@@ -264,7 +174,7 @@ class CorrectionStore:
 
     def enable(self, numbers: Iterable[int], *, enabled: bool = True) -> list[int]:
         """Let corrections hold again, or no longer; return the numbers of those that there are."""
-        with self._told("cannot be written"), self._transaction():
+        with self._told("cannot be written"), connection.transaction(self._db):
             return [
                 number for number in dict.fromkeys(numbers)
                 if self._db.execute(
@@ -275,7 +185,7 @@ class CorrectionStore:
     def remove(self, numbers: Iterable[int]) -> list[int]:
         """Remove corrections for good; return the numbers of those that there were."""
         with self._told("cannot be written"):
-            with self._transaction():
+            with connection.transaction(self._db):
                 gone = [
                     number for number in dict.fromkeys(numbers)
                     if self._db.execute("DELETE FROM correction WHERE number = ?", (number,)).rowcount
@@ -285,7 +195,7 @@ class CorrectionStore:
 
     def used(self, counts: Mapping[int, int], *, now_ns: int) -> None:
         """Add to the use counts of corrections; those that are gone meanwhile are passed over."""
-        with self._told("cannot be written"), self._transaction():
+        with self._told("cannot be written"), connection.transaction(self._db):
             self._db.executemany(
                 "UPDATE correction SET uses = uses + ?, used_ns = ? WHERE number = ?",
                 [(count, now_ns, number) for number, count in counts.items()],
@@ -325,24 +235,10 @@ class CorrectionStore:
 
     # -- the database ------------------------------------------------------------------------------------------------
 
-    def _version(self) -> int:
-        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
-
     def _scrub(self) -> None:
         """Leave no deleted text in the files: cells that moved away, older copies of pages in the write-ahead log."""
         self._db.execute("VACUUM")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # SQLite has rolled back by itself after some errors, a full disk for one
-                self._db.execute("ROLLBACK")
-            raise
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -385,12 +281,3 @@ def _correction(row: sqlite3.Row) -> Correction:
             f"correction {row['number']} is none that sottovoce made ({type(error).__name__}); "
             f"run: sottovoce corrections rm {row['number']}"
         ) from error
-
-
-def _create(path: Path) -> None:
-    """Make an empty file of mode 0600 if there is none: SQLite gives that mode to its -wal and -shm as well."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        if path.is_symlink():
-            raise CorrectionsError(f"{path}: is a link, which may lead anywhere; remove the link") from None

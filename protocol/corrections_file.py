@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from sottovoce.protocol.corrections import Correction
+from sottovoce.protocol.correction import Correction
 
 Format: TypeAlias = Literal["toml", "csv"]
 FORMATS: Final[tuple[Format, ...]] = ("toml", "csv")

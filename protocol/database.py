@@ -1,4 +1,4 @@
-"""The journal's database: its schema, how it is opened by several processes at once, and its transactions.
+"""The journal's database: its schema, its versions, and what is done while it cannot be read or written.
 
 A disk that is full, read-only or failing is no reason to lose what was said: every operation is one transaction, so it
 can be tried again as it is. Whoever opens the database says what to do meanwhile (`patience`): a stage stays where it
@@ -11,19 +11,17 @@ import functools
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
+from sottovoce.protocol import connection
 from sottovoce.protocol.exceptions import JournalError, JournalUnavailable
 from sottovoce.protocol.rows import UNFINISHED, Recording, UtteranceRow
 
-SCHEMA_VERSION: Final = 3
-_BUSY_S: Final = 5.0
+SCHEMA_VERSION: Final = 4
 _TURN_S: Final = 0.25  # whoever has patience is asked so often: a stage must not stand still for longer
-# temp_store: what VACUUM sets aside is dictated text, and must not go to a disk.
-_PRAGMAS: Final = ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON", "temp_store = MEMORY")
 
 _SCHEMA = f"""
 CREATE TABLE recording (
@@ -59,6 +57,10 @@ CREATE TABLE utterance (
     plain TEXT,                       -- what the rules made of it, where a hook or a rewrite made `text` of that
     text TEXT,                        -- what is typed ...
     mended TEXT,                      -- ... instead, if the stop of the one before can be taken back
+    edit TEXT,                        -- JSON, `protocol.rows.Edit`: what it asks to be done to what was typed before
+    before TEXT,                      -- the transform's context in front of it
+    stands TEXT,                      -- of what was typed, what was not taken back; NULL: all of it
+    place TEXT,                       -- where it was typed, in the back end's own words
     model TEXT,
     backend TEXT,
     spoken_ns INTEGER NOT NULL,       -- CLOCK_MONOTONIC when its last speech was captured
@@ -83,7 +85,11 @@ _INDICES: Final = (
     "CREATE INDEX IF NOT EXISTS recorded ON recording (stream, first)",
 )
 
-_TO_3: Final = ("ALTER TABLE utterance ADD COLUMN plain TEXT", "PRAGMA user_version = 3")
+_TO_4: Final = (
+    *(f"ALTER TABLE utterance ADD COLUMN {column} TEXT" for column in ("edit", "before", "stands", "place")),
+    "PRAGMA user_version = 4",
+)
+_TO_3: Final = ("ALTER TABLE utterance ADD COLUMN plain TEXT", *_TO_4)
 _UPGRADES: Final = {
     1: (
         "ALTER TABLE utterance ADD COLUMN turn REAL",
@@ -92,6 +98,7 @@ _UPGRADES: Final = {
         *_TO_3,
     ),
     2: _TO_3,
+    3: _TO_4,
 }
 """From each older version to this one."""
 
@@ -150,32 +157,18 @@ class Database:
 
     def _open(self) -> None:
         try:
-            _create(self.path)
+            connection.create(self.path, JournalError)
         except OSError as error:
             raise _cannot_open(self.path, error) from error
-        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=_TURN_S if self._patience else _BUSY_S)
+        patience_s = _TURN_S if self._patience else connection.BUSY_S
+        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=patience_s)
         try:
             self._db.row_factory = sqlite3.Row
             self._db.text_factory = _text
-            self._prepare()
+            connection.prepare(self._db, self._migrate)
         except BaseException:
             self._db.close()
             raise
-
-    def _prepare(self) -> None:
-        # The switch to WAL, and a first read while the last connection elsewhere is closing, are told "busy" at once,
-        # past the time-out of connect() (seen in 2 of 15 races of five). All stages start in the same instant.
-        deadline = time.monotonic() + _BUSY_S
-        while True:
-            try:
-                for pragma in _PRAGMAS:
-                    self._db.execute(f"PRAGMA {pragma}").close()
-                self._migrate()
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)
 
     def _endure(self, transaction: Callable[[], _R]) -> _R:
         """Run what is one transaction, again and again while it cannot be done and patience lasts.
@@ -205,9 +198,9 @@ class Database:
         )
 
     def _migrate(self) -> None:
-        if self._version() != SCHEMA_VERSION:
+        if connection.version(self._db) != SCHEMA_VERSION:
             with self._transaction():
-                version = self._version()
+                version = connection.version(self._db)
                 if version > SCHEMA_VERSION:
                     raise JournalError(
                         f"{self.path}: written by a newer sottovoce (journal version {version}, this one knows "
@@ -220,19 +213,8 @@ class Database:
         for statement in _INDICES:  # they came later than the tables
             self._db.execute(statement)
 
-    def _version(self) -> int:
-        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # SQLite has rolled back by itself after some errors, a full disk for one
-                self._db.execute("ROLLBACK")
-            raise
+    def _transaction(self) -> AbstractContextManager[None]:
+        return connection.transaction(self._db)
 
     def _execute(self, sql: str, *values: Any) -> bool:
         """Run one statement, which commits by itself outside a transaction; True if it changed a row."""
@@ -250,23 +232,9 @@ class Database:
     @enduring
     def changed(self) -> bool:
         """Tell whether another process has committed since the last call; a few microseconds, reads no table."""
-        seen = int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        seen = connection.data_version(self._db)
         changed, self._seen = seen != self._seen, seen
         return changed
-
-
-def _create(path: Path) -> None:
-    """Make an empty file of mode 0600 if there is none: SQLite gives that mode to its -wal and -shm as well.
-
-    Only a file that is not there is opened here. POSIX locks belong to the process: closing any descriptor of a
-    database drops the locks of all its connections, and another process may then delete the log under them
-    (sqlite.org/howtocorrupt.html, section 2.2).
-    """
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        if path.is_symlink():
-            raise JournalError(f"{path}: the journal is a link, which may lead anywhere; remove the link") from None
 
 
 def _kind(error: Exception) -> int:
@@ -298,7 +266,7 @@ def set_aside_damaged(path: Path) -> Path | None:
     """
     if not path.exists():
         return None
-    database = sqlite3.connect(path, timeout=_BUSY_S)
+    database = sqlite3.connect(path, timeout=connection.BUSY_S)
     database.text_factory = _text
     try:
         sound = database.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok" and _usable(database)

@@ -13,6 +13,9 @@ an utterance): a row per utterance, and a state that only moves forward::
         +------------+-> suppressed |  +-> late   +-> in_doubt
                                     +----------------- (proof that nothing was typed)
 
+  An edit by voice ("scratch that") is a row like any other: once done it is `typed`, and what it took back is in it and
+  in the rows that it took from; where it cannot be done, it is `suppressed` from `transformed` or `intent`.
+
 - A stage commits its transition *before* it publishes it. Messages are hints that something waits; every stage also
   looks for itself at start and four times a second. A lost message costs 250 ms, a duplicate costs one query.
 - Each transition names the state it expects (`UPDATE ... WHERE state = ?`), so a replay after a crash, or a second
@@ -35,8 +38,9 @@ keeps what is left from being typed into the next session.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from sottovoce.protocol.clocks import boot_id, now_ns, suspended_ns
@@ -44,6 +48,7 @@ from sottovoce.protocol.database import Database, Patience, enduring
 from sottovoce.protocol.exceptions import JournalError
 from sottovoce.protocol.rows import UNFINISHED, Recording, State, UtteranceRow
 
+_NOTHING: Final[Mapping[int, str]] = MappingProxyType({})
 EVERYTHING: Final = 2**63 - 1
 """For `forget`: a time after every other, also where the clock was set back since."""
 _DAY_NS: Final = 86_400 * 10**9
@@ -280,18 +285,20 @@ class Journal(Database):
 
     @enduring
     def transformed(
-        self, ordinal: int, *, text: str, context: str, mended: str | None = None, plain: str | None = None
-    ) -> bool:
+        self, ordinal: int, *, text: str, context: str, mended: str | None = None, plain: str | None = None,
+        before: str | None = None, edit: str | None = None,
+    ) -> bool:  # fmt: skip
         """transcribed -> transformed, and the transform's context with it: both or neither.
 
         `mended` is what to type instead, once the last character of the utterance before has been taken back; `plain`
-        what the rules made of it, where a hook or a rewrite made `text` of that.
+        what the rules made of it, where a hook or a rewrite made `text` of that; `before` the context in front of it;
+        `edit` (JSON, `rows.Edit`) what it asks to be done to what was typed.
         """
         with self._transaction():
             moved = self._execute(
-                "UPDATE utterance SET state = 'transformed', text = ?, mended = ?, plain = ?, transformed_ns = ? "
-                "WHERE ordinal = ? AND state = 'transcribed'",
-                text, mended, plain, now_ns(), ordinal,
+                "UPDATE utterance SET state = 'transformed', text = ?, mended = ?, plain = ?, before = ?, edit = ?, "
+                "transformed_ns = ? WHERE ordinal = ? AND state = 'transcribed'",
+                text, mended, plain, None if self._erase else before, edit, now_ns(), ordinal,
             )  # fmt: skip
             if moved:
                 self._db.execute("INSERT OR REPLACE INTO memory VALUES ('transform', ?)", (context,))
@@ -320,15 +327,20 @@ class Journal(Database):
         )  # fmt: skip
 
     @enduring
-    def typed(self, ordinal: int, *, backend: str, mended: bool = False) -> bool:
-        """intent -> typed. Where it was `mended`, the texts of both utterances become what stands on the screen."""
+    def typed(self, ordinal: int, *, backend: str, mended: bool = False, place: str | None = None) -> bool:
+        """intent -> typed, at a `place` that the back end names.
+
+        Where it was `mended`, the texts of both utterances become what stands on the screen, and the context in front
+        of the second, which had the stop, is no longer true.
+        """
         with self._transaction():
             moved = self._execute(
-                "UPDATE utterance SET state = 'typed', backend = ?, typed_ns = ?, mended = NULL, "
+                "UPDATE utterance SET state = 'typed', backend = ?, typed_ns = ?, mended = NULL, place = ?, "
+                "before = CASE WHEN ? THEN NULL ELSE before END, edit = CASE WHEN ? THEN NULL ELSE edit END, "
                 "heard = CASE WHEN ? THEN NULL ELSE heard END, plain = CASE WHEN ? THEN NULL ELSE plain END, "
                 "text = CASE WHEN ? THEN NULL WHEN ? THEN mended ELSE text END "
                 "WHERE ordinal = ? AND state = 'intent'",
-                backend, now_ns(), self._erase, self._erase, self._erase, mended, ordinal,
+                backend, now_ns(), place, mended, self._erase, self._erase, self._erase, self._erase, mended, ordinal,
             )  # fmt: skip
             if moved and mended:
                 self._execute(
@@ -337,6 +349,54 @@ class Journal(Database):
         if moved and self._erase:
             self._scrub()
         return moved
+
+    @enduring
+    def edited(
+        self, ordinal: int, *, backend: str, edit: str, place: str | None = None, stands: Mapping[int, str] = _NOTHING
+    ) -> bool:
+        """intent -> typed of an edit: with what it did (JSON, `rows.Edit`), and what `stands` of other utterances now.
+
+        Not under `keep = "none"`, where there is nothing to edit.
+        """
+        with self._transaction():
+            moved = self._execute(
+                "UPDATE utterance SET state = 'typed', backend = ?, typed_ns = ?, edit = ?, place = ? "
+                "WHERE ordinal = ? AND state = 'intent'",
+                backend, now_ns(), edit, place, ordinal,
+            )  # fmt: skip
+            if moved:
+                for other, text in stands.items():
+                    self._execute("UPDATE utterance SET stands = ? WHERE ordinal = ?", text, other)
+        return moved
+
+    @enduring
+    def refused(self, ordinal: int, *, reason: str) -> bool:
+        """transformed or intent -> suppressed, of an edit, on proof that nothing was pressed."""
+        moved = self._execute(
+            "UPDATE utterance SET state = 'suppressed', reason = ?, mended = NULL, "
+            "heard = CASE WHEN ? THEN NULL ELSE heard END, text = CASE WHEN ? THEN NULL ELSE text END, "
+            "edit = CASE WHEN ? THEN NULL ELSE edit END WHERE ordinal = ? AND state IN ('transformed', 'intent')",
+            reason, self._erase, self._erase, self._erase, ordinal,
+        )  # fmt: skip
+        if moved and self._erase:
+            self._scrub()
+        return moved
+
+    @enduring
+    def editing(self) -> bool:
+        """Tell whether an edit waits to be done: what stands, and so the context after it, is known only then."""
+        row = self._db.execute(
+            f"SELECT 1 FROM utterance INDEXED BY unfinished WHERE state IN {UNFINISHED} AND edit IS NOT NULL LIMIT 1"  # noqa: S608
+        ).fetchone()
+        return row is not None
+
+    @enduring
+    def earlier(self, ordinal: int, *, limit: int) -> list[UtteranceRow]:
+        """Return the `limit` utterances before one, the newest first."""
+        rows = self._db.execute(
+            "SELECT * FROM utterance WHERE ordinal < ? ORDER BY ordinal DESC LIMIT ?", (ordinal, limit)
+        ).fetchall()
+        return [UtteranceRow(**row) for row in rows]
 
     @enduring
     def nothing_typed(self, ordinal: int, *, reason: str) -> bool:

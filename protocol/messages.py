@@ -37,6 +37,12 @@ class Utterance(Body, frozen=True):
         return trace_id(self.stream, self.first)
 
 
+Mode: TypeAlias = Literal["dictation", "code", "verbatim", "spelling", "command"]
+"""How spoken words are taken. `dictation` is prose. In `code` operators are commands, too, and no word begins a
+sentence. In `verbatim` every word is a word. In `spelling` words of the alphabet are letters. In `command` only
+commands are heard, and nothing else is typed."""
+
+
 class PipelineState(Body, frozen=True, tag="state.pipeline"):
     """The conductor's state, and with it what every stage should be doing (re-sent to late subscribers)."""
 
@@ -55,6 +61,16 @@ class StageState(Body, frozen=True, tag="state.stage"):
     stage: str
     pid: int
     state: Literal["loading", "ready", "stopping"]
+
+
+class ModeState(Body, frozen=True, tag="state.mode"):
+    """In which mode the transform takes what is said, and why (re-sent to late subscribers)."""
+
+    mode: Mode
+    by: Literal["voice", "command", "application", "default"]
+    """What decided it: "code mode" was said; `sottovoce mode`; `[[transform.applications]]`; `[transform] mode`."""
+    application: str
+    """Which had the focus at the last utterance, "" where that is not known or was not asked."""
 
 
 class CaptureStarted(Body, frozen=True, tag="capture.started"):
@@ -192,6 +208,8 @@ class TextReady(Utterance, frozen=True, tag="text.ready"):
     """What will be typed. A hint: the injector takes text from the journal alone."""
 
     text: str
+    edit: str = ""
+    """What is done to what was typed before, as `protocol.rows.Edit.does` has it; "" of a text alone."""
 
 
 class Typed(Utterance, frozen=True, tag="inject.typed"):
@@ -203,6 +221,8 @@ class Typed(Utterance, frozen=True, tag="inject.typed"):
     """Milliseconds from the end of the segment until it was transcribed, transformed and typed, by these names."""
     mended: bool = False
     """The last character of the text before was taken back first."""
+    taken: int = 0
+    """Of an edit: so many code points at the end of what stood were taken back; `text` is what was brought back."""
 
 
 class NotTyped(Utterance, frozen=True, tag="inject.not_typed"):
@@ -222,7 +242,7 @@ class Notice(Body, frozen=True, tag="notice"):
 
 
 BODIES: tuple[type[Body], ...] = (
-    PipelineState, StageState, CaptureStarted, CaptureEnded, Frames, AudioLevel, SpeechOnset, SpeechPause,
+    PipelineState, StageState, ModeState, CaptureStarted, CaptureEnded, Frames, AudioLevel, SpeechOnset, SpeechPause,
     SpeechResumed, SegmentClosed, SegmentsDrained, Reading, Draft, Final, Suppressed, TextReady, Typed, NotTyped,
     Notice,
 )  # fmt: skip

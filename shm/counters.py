@@ -19,82 +19,14 @@ from zlib import crc32
 from sottovoce.shm import process
 from sottovoce.shm.closing import Closing
 from sottovoce.shm.exceptions import CountersInvalid
-from sottovoce.shm.histogram import BUCKETS, Histogram, bucket_of
+from sottovoce.shm.histogram import Histogram
 from sottovoce.shm.mapping import Mapping, allocate, create, open_existing
+from sottovoce.shm.recorders import FIRST_BUCKET, HISTOGRAM_WORDS, MAX, SUM, Counter, HistogramRecorder
 
 _VERSION: Final = 2
 _MAGIC: Final = int.from_bytes(b"SVCNTR" + _VERSION.to_bytes(2, "little"), "little")
 _H_MAGIC, _H_BOOT_HIGH, _H_BOOT_LOW, _H_PID, _H_START, _H_NAMES_BYTES, _H_DATA_OFFSET, _H_CRC = range(8)
 _HEADER_BYTES: Final = 64
-# A histogram is these two words and its buckets.
-_SUM, _MAX, _FIRST_BUCKET = range(3)
-_HISTOGRAM_WORDS: Final = _FIRST_BUCKET + BUCKETS
-
-
-class Counter:
-    """A number that one thread changes and anybody reads; 64 bits, signed."""
-
-    __slots__ = ("_value", "_word", "_words")
-
-    def __init__(self, words: memoryview, word: int) -> None:
-        """Not for general use: call `CountersPage.counter`."""
-        self._words = words
-        self._word = word
-        self._value = 0
-
-    @property
-    def value(self) -> int:
-        """The number as it stands."""
-        return self._value
-
-    def add(self, n: int = 1) -> None:
-        """Add `n`."""
-        self._value = value = self._value + n
-        self._words[self._word] = value
-
-    def set(self, value: int) -> None:
-        """Make it `value`."""
-        self._value = value
-        self._words[self._word] = value
-
-    def rewrite(self, words: memoryview) -> None:
-        """Go on in a page that was mended; for `CountersPage.mend`."""
-        self._words = words
-        words[self._word] = self._value
-
-
-class HistogramRecorder:
-    """A distribution that one thread adds to and anybody reads."""
-
-    __slots__ = ("_buckets", "_max", "_sum", "_word", "_words")
-
-    def __init__(self, words: memoryview, word: int) -> None:
-        """Not for general use: call `CountersPage.histogram`."""
-        self._words = words
-        self._word = word
-        self._sum = 0
-        self._max = 0
-        self._buckets = [0] * BUCKETS
-
-    def observe(self, value: int) -> None:
-        """Count `value`, an integer of any unit; what is below 0 counts as 0."""
-        words = self._words
-        word = self._word
-        bucket = bucket_of(value)
-        self._buckets[bucket] = count = self._buckets[bucket] + 1
-        words[word + _FIRST_BUCKET + bucket] = count
-        if bucket:
-            self._sum = total = self._sum + value
-            words[word + _SUM] = total
-            if value > self._max:
-                self._max = value
-                words[word + _MAX] = value
-
-    def rewrite(self, words: memoryview) -> None:
-        """Go on in a page that was mended; for `CountersPage.mend`."""
-        self._words = words
-        for number, count in enumerate((self._sum, self._max, *self._buckets)):
-            words[self._word + number] = count
 
 
 class CountersPage(Closing):
@@ -111,7 +43,7 @@ class CountersPage(Closing):
         self._counters = {name: Counter(self._data, word) for name, word in _places(counters, 0, 1)}
         self._histograms = {
             name: HistogramRecorder(self._data, word)
-            for name, word in _places(histograms, len(counters), _HISTOGRAM_WORDS)
+            for name, word in _places(histograms, len(counters), HISTOGRAM_WORDS)
         }
 
     @classmethod
@@ -127,7 +59,7 @@ class CountersPage(Closing):
             raise ValueError(f"{path}: a counter or a histogram is named twice; name each once")
         names = json.dumps({"counters": list(counters), "histograms": list(histograms)}).encode()
         description = _describe(names)
-        words = len(counters) + _HISTOGRAM_WORDS * len(histograms)
+        words = len(counters) + HISTOGRAM_WORDS * len(histograms)
         return cls(_make(path, description, len(description) + 8 * words), path, counters, histograms)
 
     def mend(self) -> str | None:
@@ -213,7 +145,7 @@ class CountersView(Closing):
         self._mapping = mapping
         self._data = mapping.bytes[mapping.words[_H_DATA_OFFSET] :].cast("q")
         self._counters = _places(counters, 0, 1)
-        self._histograms = _places(histograms, len(counters), _HISTOGRAM_WORDS)
+        self._histograms = _places(histograms, len(counters), HISTOGRAM_WORDS)
 
     @classmethod
     def attach(cls, path: Path) -> Self:
@@ -294,8 +226,8 @@ class CountersView(Closing):
         self._mapping.close()
 
     def _histogram(self, word: int) -> Histogram:
-        buckets = tuple(self._data[word + _FIRST_BUCKET : word + _HISTOGRAM_WORDS])
-        return Histogram(sum(buckets), self._data[word + _SUM], self._data[word + _MAX], buckets)
+        buckets = tuple(self._data[word + FIRST_BUCKET : word + HISTOGRAM_WORDS])
+        return Histogram(sum(buckets), self._data[word + SUM], self._data[word + MAX], buckets)
 
 
 def _describe(names: bytes) -> bytes:
@@ -357,6 +289,6 @@ def _validate(path: Path, content: bytes) -> tuple[list[str], list[str]]:
         counters, histograms = list(names["counters"]), list(names["histograms"])
     except (ValueError, KeyError, TypeError) as error:
         raise CountersInvalid(f"{path}: its table of names is damaged ({error}); {hint}") from error
-    if len(content) != offset + 8 * (len(counters) + _HISTOGRAM_WORDS * len(histograms)):
+    if len(content) != offset + 8 * (len(counters) + HISTOGRAM_WORDS * len(histograms)):
         raise CountersInvalid(f"{path}: {len(content)} bytes do not fit its table of names; {hint}")
     return counters, histograms

@@ -15,17 +15,13 @@ from numpy.typing import NDArray
 from sottovoce.shm import layout, process
 from sottovoce.shm.closing import Closing
 from sottovoce.shm.exceptions import RingBusy, RingCorrupt, ShmError
-from sottovoce.shm.frame import LOW_HALF, copy_frame
+from sottovoce.shm.frame import LOW_HALF
 from sottovoce.shm.layout import FRAME_SAMPLES, HEADER_BYTES, SLOT_BYTES, SLOT_HEADER_BYTES
-from sottovoce.shm.mapping import Mapping, allocate, create, is_current, open_existing, try_lock
+from sottovoce.shm.mapping import Mapping, allocate, create, open_existing, try_lock
 from sottovoce.shm.statistics import WriterStatistics
+from sottovoce.shm.succession import last_frame, lock
 
 _ATTEMPTS = 100  # how often another writer may replace the file under our hands before we believe it is alive
-_COUNTS = {
-    "cursor": layout.H_CURSOR, "head": layout.H_HEAD, "end of a gap": layout.H_SKIPPED_TO,
-    "generation": layout.H_GENERATION, "count of xruns": layout.H_XRUNS,
-}  # fmt: skip
-_BEYOND = 1 << 62  # samples of 16 kHz: nine million years
 
 
 class RingWriter(Closing):
@@ -100,10 +96,10 @@ class RingWriter(Closing):
                     fd = create(path)
                 except FileExistsError:
                     continue
-                if _lock(path, fd):
+                if lock(path, fd):
                     return cls._initialise(path, fd, slots, None)
                 continue
-            if _lock(path, old):
+            if lock(path, old):
                 return cls._take_over(path, old, slots)
         raise RingBusy(f"{path}: other writers keep replacing it; stop them", 0)
 
@@ -116,14 +112,14 @@ class RingWriter(Closing):
             if found != slots:
                 raise RingCorrupt(f"{path}: it has {found} slots, {slots} are asked for")
             mapping = Mapping(path, old, writable=True)
-            seq, position = _last_frame(mapping, slots)
+            seq, position = last_frame(mapping, slots)
             return cls(mapping, seq=seq, position=position, replaced=None)
         except ShmError as error:
             # The old lock is held until the new file has its own, so no third process can slip in between.
             path.unlink(missing_ok=True)
             try:
                 fd = create(path)
-                if _lock(path, fd):
+                if lock(path, fd):
                     return cls._initialise(path, fd, slots, str(error))
             except FileExistsError:
                 pass
@@ -321,50 +317,3 @@ def _payload(mapping: Mapping, slots: int) -> NDArray[np.float32]:
         offset=HEADER_BYTES + SLOT_HEADER_BYTES,
         strides=(SLOT_BYTES, 4),
     )
-
-
-def _lock(path: Path, fd: int) -> bool:
-    """Lock `fd`; False, with it closed, where `path` leads to another file by now.
-
-    Raises:
-        RingBusy: another process has the lock; `fd` is closed.
-
-    """
-    locked = try_lock(fd)
-    if locked and is_current(path, fd):
-        return True
-    header = os.pread(fd, HEADER_BYTES, 0)
-    os.close(fd)
-    if locked:
-        return False
-    pid: int = memoryview(header).cast("Q")[layout.H_PID] if len(header) == HEADER_BYTES else 0
-    who = f"process {pid}" if pid else "a process that is just starting"
-    raise RingBusy(f"{path}: {who} is already writing it; stop that one first", pid)
-
-
-def _last_frame(mapping: Mapping, slots: int) -> tuple[int, int]:
-    """Return the seq of the last whole frame and the index of the next sample, as a writer that died left them.
-
-    A writer dies at any instant: with the next slot half written, which is then simply written again, or with the
-    frame whole and the cursor not yet moved, in which case the frame counts.
-
-    Raises:
-        RingCorrupt: a count is beyond what any machine has counted to; or the last frame that the cursor vouches for
-            is damaged. Numbering would have to go back over frames that readers have already seen, so the file is of
-            no more use.
-
-    """
-    words = mapping.words
-    for name, word in _COUNTS.items():
-        if words[word] >= _BEYOND:
-            raise RingCorrupt(f"{mapping.path}: its {name} is {words[word]}, which no writer has ever reached")
-    cursor: int = words[layout.H_CURSOR]
-    position: int = words[layout.H_SKIPPED_TO]
-    for seq in (cursor + 1, cursor):
-        if seq == 0:
-            return 0, position
-        frame = copy_frame(mapping.bytes, words, seq, slots)
-        if frame is not None:
-            words[layout.H_HEAD] = frame.end
-            return seq, max(position, frame.end)
-    raise RingCorrupt(f"{mapping.path}: frame {cursor}, the last one published, fails its checks")

@@ -10,12 +10,13 @@ from apiserver import Answer, Server, say
 
 
 class ChatServer(Server):
-    """Answers as it was last told; `asked` is what it was asked: path, headers, JSON."""
+    """Answers as it was last told. `asked`: path, headers, JSON of each POST; `looked`: path, headers of each GET."""
 
     def __init__(self) -> None:
         super().__init__()
         self.RequestHandlerClass = _Handler
         self.asked: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.looked: list[tuple[str, dict[str, str]]] = []
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -25,6 +26,10 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         self.server.connections += 1
         super().setup()
+
+    def do_GET(self) -> None:
+        self.server.looked.append((self.path, dict(self.headers)))
+        self.server.answer(self)
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

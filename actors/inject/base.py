@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -30,6 +30,8 @@ class Delivery:
     """Why, and what to do about it. Never holds any of the text, so it may be logged."""
     mended: bool = False
     """The other text was typed, after the last character of the one before was taken back."""
+    place: str = field(default="", compare=False)
+    """Where it was typed, in the backend's own words, as far as it knows; "" where something speaks against that."""
 
 
 class Backend(Protocol):
@@ -49,6 +51,19 @@ class Backend(Protocol):
         backend has just typed, has been taken back. That is for a backend that can, and that knows of nothing that
         speaks against the cursor's still being there.
         """
+
+    def elsewhere(self, place: str) -> str | None:
+        """Return None where nothing is known to speak against the cursor's being at a `place` of this backend's."""
+
+    def take_back(self, text: str, place: str) -> Delivery:
+        """Take back `text`, the end of what was typed at `place`, and block until that is done.
+
+        BackSpace is pressed as often as `typeable(text)` has characters, or the file is shortened. `NOTHING_TYPED`
+        where the cursor is elsewhere, or where nothing can be taken back.
+        """
+
+    def press(self, keys: str) -> Delivery:
+        """Press modifiers and a key ("Return", "ctrl+shift+v"), which have the names of keysyms, and release them."""
 
     def close(self) -> None:
         """Give back whatever is held; calling it again does nothing."""

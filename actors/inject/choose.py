@@ -42,6 +42,38 @@ class Chain:
             reasons.append(f"{delivery.backend}: {delivery.detail}")
         return Delivery(Outcome.NOTHING_TYPED, self.backends[-1].name, "; ".join(reasons))
 
+    def take_back(self, text: str, name: str, place: str) -> Delivery:
+        """Take back what the backend of this name has typed, as in `Backend.take_back`."""
+        self._last = None
+        backend = self._named(name)
+        if backend is None:
+            return Delivery(Outcome.NOTHING_TYPED, name, f"{name} is not used any more")
+        return backend.take_back(text, place)
+
+    def give_back(self, text: str, name: str, place: str) -> Delivery:
+        """Type a text by the backend of this name if the cursor is at `place` yet."""
+        self._last = None
+        backend = self._named(name)
+        if backend is None:
+            return Delivery(Outcome.NOTHING_TYPED, name, f"{name} is not used any more")
+        if (why := backend.elsewhere(place)) is not None:
+            return Delivery(Outcome.NOTHING_TYPED, name, why)
+        return backend.type(text)
+
+    def press(self, keys: str) -> Delivery:
+        """Press keys by the first backend that does not prove that it pressed nothing, as in `type`."""
+        self._last = None
+        reasons = []
+        for backend in self.backends:
+            delivery = backend.press(keys)
+            if delivery.outcome is not Outcome.NOTHING_TYPED:
+                return delivery
+            reasons.append(f"{delivery.backend}: {delivery.detail}")
+        return Delivery(Outcome.NOTHING_TYPED, self.backends[-1].name, "; ".join(reasons))
+
+    def _named(self, name: str) -> Backend | None:
+        return next((backend for backend in self.backends if backend.name == name), None)
+
     def describe(self) -> str:
         """Return the backends in order, each one that is not usable now with the reason."""
         reasons = ((backend.name, backend.available()) for backend in self.backends)

@@ -17,6 +17,7 @@ from sottovoce.actors.inject.base import Delivery, Outcome, typeable
 # below what any reader does (a terminal takes megabytes), so that a long text is not cut short by a slow one.
 _PATIENCE_S: Final = 5.0
 _SLOWEST_BYTES_PER_S: Final = 10_000
+_KEYS: Final = {"Return": "\n", "Tab": "\t", "space": " "}
 
 
 class StdoutBackend:
@@ -38,6 +39,18 @@ class StdoutBackend:
     def type(self, text: str, *, mended: str = "") -> Delivery:  # noqa: ARG002 - nothing is taken back from a pipe
         """Write the text in UTF-8."""
         return _write(self._fd, typeable(text), self.name)
+
+    def elsewhere(self, place: str) -> str | None:  # noqa: ARG002 - there is one
+        """Return None if the descriptor is open, else what is wrong with it."""
+        return self.available()
+
+    def take_back(self, text: str, place: str) -> Delivery:  # noqa: ARG002 - as above
+        """Tell that this cannot be done."""
+        return Delivery(Outcome.NOTHING_TYPED, self.name, "what went to stdout cannot be taken back")
+
+    def press(self, keys: str) -> Delivery:
+        """Write what the key writes, if it writes something."""
+        return _written(keys, self.name) or _write(self._fd, _KEYS[keys], self.name)
 
     def close(self) -> None:
         """Leave the descriptor to its owner."""
@@ -76,22 +89,56 @@ class FileBackend:
                 os.lseek(fd, -1, os.SEEK_END)
             delivery = _write(fd, typeable(mended if mend else text), self.name)
             self._end = _end(fd)
-            return replace(delivery, mended=mend and delivery.outcome is Outcome.TYPED)
+            return replace(delivery, mended=mend and delivery.outcome is Outcome.TYPED, place=_place(fd))
         finally:
             os.close(fd)
+
+    def elsewhere(self, place: str) -> str | None:
+        """Return None if the file is the one of `place`."""
+        fd = self._open()
+        if isinstance(fd, str):
+            return fd
+        try:
+            return None if _place(fd) == place else f"{self._path} is another file by now"
+        finally:
+            os.close(fd)
+
+    def take_back(self, text: str, place: str) -> Delivery:
+        """Cut the text off the end of the file, if that is what stands there."""
+        data = typeable(text).encode()
+        fd = self._open(os.O_RDWR)
+        if isinstance(fd, str):
+            return Delivery(Outcome.NOTHING_TYPED, self.name, fd)
+        try:
+            start = os.fstat(fd).st_size - len(data)
+            why = "" if _place(fd) == place else f"{self._path} is another file by now"
+            if not why and (start < 0 or os.pread(fd, len(data), start) != data):
+                why = f"something else was written into {self._path} since"
+            if not why:
+                os.ftruncate(fd, start)
+        except OSError as error:
+            why = f"{self._path} cannot be shortened ({error.strerror})"
+        finally:
+            os.close(fd)
+        self._end = (0, 0, 0)
+        return Delivery(Outcome.NOTHING_TYPED if why else Outcome.TYPED, self.name, why, place="" if why else place)
+
+    def press(self, keys: str) -> Delivery:
+        """Append what the key writes, if it writes something."""
+        return _written(keys, self.name) or self.type(_KEYS[keys])
 
     def close(self) -> None:
         """Nothing is held between two texts."""
 
-    def _open(self) -> int | str:
-        """Return a descriptor to append to, or why there is none.
+    def _open(self, access: int = os.O_WRONLY | os.O_APPEND) -> int | str:
+        """Return a descriptor, by default to append to, or why there is none.
 
         The path may lie where others can write, so a link is not followed and what was opened is checked, not the name.
         O_NONBLOCK keeps a FIFO without a reader from hanging the open; on a regular file it means nothing.
         """
         if self._path is None:
             return "no path is set: name the file to append to"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        flags = access | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
             fd = os.open(self._path, flags, 0o600)
         except OSError as error:
@@ -110,6 +157,18 @@ class FileBackend:
             os.close(fd)
             return wrong
         return fd
+
+
+def _place(fd: int) -> str:
+    found = os.fstat(fd)
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def _written(keys: str, backend: str) -> Delivery | None:
+    """Return None if a key writes something, else that it cannot be pressed here."""
+    if keys in _KEYS:
+        return None
+    return Delivery(Outcome.NOTHING_TYPED, backend, f"{backend} has no key {keys}")
 
 
 def _end(fd: int) -> tuple[int, int, int]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from sottovoce.actors.inject import tool
 from sottovoce.actors.inject.base import Delivery, Outcome, typeable
+from sottovoce.actors.tails import characters
 
 SETTLE_MS: Final = 30
 """Wait between the new keyboard and its first key.
@@ -21,6 +23,7 @@ has asked for it. Texts that lost their first character, measured with foot unde
 loops: 2 of 25 at 0 ms, 1 of 25 at 5 ms, 0 of 105 at 20 ms, 0 of 105 at 50 ms; on the idle machine 1 of 100 at 0 ms.
 """
 
+_MODIFIERS: Final = {"super": "logo"}  # its own names, where they differ
 # What wtype says before it has made a keyboard, so before a key could be pressed.
 _BEFORE_TYPING: Final = {
     "Wayland connection failed": "the compositor cannot be reached: is WAYLAND_DISPLAY that of a running session?",
@@ -53,11 +56,39 @@ class WtypeBackend:
             return Delivery(Outcome.TYPED, self.name)
         if why := self.available():
             return Delivery(Outcome.NOTHING_TYPED, self.name, why)
+        delivery = self._run([*(("-k", "BackSpace") if mended else ()), "-"], len(text), text)
+        return replace(delivery, mended=bool(mended) and delivery.outcome is Outcome.TYPED)
+
+    def elsewhere(self, place: str) -> str | None:
+        """Return None in the session of `place`: where in it the focus is, Wayland tells nobody."""
+        if why := self.available():
+            return why
+        return None if place == self._environ["WAYLAND_DISPLAY"] else "that was in another Wayland session"
+
+    def take_back(self, text: str, place: str) -> Delivery:
+        """Press BackSpace, all in one call of the tool."""
+        if why := self.elsewhere(place):
+            return Delivery(Outcome.NOTHING_TYPED, self.name, why)
+        count = characters(typeable(text))
+        return self._run(["-k", "BackSpace"] * count, count)
+
+    def press(self, keys: str) -> Delivery:
+        """Press keys, wherever the focus is."""
+        if why := self.available():
+            return Delivery(Outcome.NOTHING_TYPED, self.name, why)
+        *held, key = keys.split("+")
+        modifiers = [_MODIFIERS.get(modifier, modifier) for modifier in held]
+        down = [part for modifier in modifiers for part in ("-M", modifier)]
+        up = [part for modifier in reversed(modifiers) for part in ("-m", modifier)]
+        return self._run([*down, "-k", key, *up], 1)
+
+    def _run(self, arguments: list[str], count: int, text: str = "") -> Delivery:
+        """Run wtype with so many keys to press."""
         # A character takes 4.5 ms here; one that takes 50 means a compositor that is close to hanging.
-        argv = ["wtype", "-s", str(self._settle_ms), *(("-k", "BackSpace") if mended else ()), "-"]
-        done = tool.run(argv, text=text, environ=self._environ, timeout=5 + self._settle_ms / 1000 + 0.05 * len(text))
+        argv = ["wtype", "-s", str(self._settle_ms), *arguments]
+        done = tool.run(argv, text=text, environ=self._environ, timeout=5 + self._settle_ms / 1000 + 0.05 * count)
         if not done.why:
-            return Delivery(Outcome.TYPED, self.name, mended=bool(mended))
+            return Delivery(Outcome.TYPED, self.name, place=self._environ["WAYLAND_DISPLAY"])
         for complaint, why in _BEFORE_TYPING.items():
             if complaint in done.complaint:
                 return Delivery(Outcome.NOTHING_TYPED, self.name, why)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from sottovoce.actors.inject import tool
 from sottovoce.actors.inject.base import Delivery, Outcome, typeable
 from sottovoce.actors.inject.keymap import Keymap, KeymapError
+from sottovoce.actors.tails import characters
 
 DELAY_MS: Final = 1
 """Time per character. Measured: 57 characters take 60-66 ms at 1 ms, 18 ms at 0 and 370-380 ms at xdotool's own 12 ms;
@@ -17,6 +19,14 @@ with the lent keys of `keymap` none of the three lost any, and 1 ms leaves some 
 """
 
 _UNDER_POINTER: Final = 1
+_RELEASED: Final = """
+keys=$1; shift
+trap 'kill -9 "$pid"; xdotool keyup "$keys"; exit 143' TERM
+xdotool key "$@" "$keys" & pid=$!
+wait "$pid" || { status=$?; xdotool keyup "$keys"; exit "$status"; }
+"""
+"""Whatever ends `xdotool key`, the key is up at last: the X server repeats one that is down for ever. Of three texts in
+whose taking back it was killed, one had BackSpace go on until what stood before it was gone, too."""
 _TIMEOUT_S: Final = 5.0  # asking for the focus takes 3 ms here
 
 
@@ -62,7 +72,46 @@ class XdotoolBackend:
             return self._failed(begun, str(error))
         moved = self._focus() != focus
         self._typed_into = None if moved else focus
-        return Delivery(Outcome.TYPED, self.name, "the focus moved meanwhile" if moved else "", mended=mend)
+        place = "" if moved or focus <= _UNDER_POINTER else str(focus)
+        detail = "the focus moved meanwhile" if moved else ""
+        return Delivery(Outcome.TYPED, self.name, detail, mended=mend, place=place)
+
+    def elsewhere(self, place: str) -> str | None:
+        """Return None if the window of `place` has the focus, else why that is not so."""
+        if why := self.available():
+            return why
+        if not place:
+            return "the focus moved while it was typed"
+        focus = self._focus()
+        if focus is None:
+            return "the X server of DISPLAY does not answer"
+        return None if str(focus) == place else "another window has the focus"
+
+    def take_back(self, text: str, place: str) -> Delivery:
+        """Press BackSpace in the window of `place`, all in one call of the tool."""
+        if why := self.elsewhere(place):
+            return self._failed(False, why)
+        self._typed_into = None
+        count = characters(typeable(text))
+        return self._key("BackSpace", count) if count else Delivery(Outcome.TYPED, self.name, place=place)
+
+    def press(self, keys: str) -> Delivery:
+        """Press keys in the window that has the focus."""
+        if why := self.available():
+            return self._failed(False, why)
+        if not self._focus():
+            return self._failed(False, "no window has the focus, or the X server of DISPLAY does not answer")
+        self._typed_into = None
+        return self._key(keys, 1)
+
+    def _key(self, keys: str, count: int) -> Delivery:
+        before = self._focus()
+        done = self._press_key(keys, count)
+        if done.why:
+            return self._failed(done.code is not None, done.why)
+        after = self._focus()
+        delivery = Delivery(Outcome.TYPED, self.name, place=str(after or ""))
+        return delivery if after == before else replace(delivery, place="", detail="the focus moved meanwhile")
 
     def close(self) -> None:
         """Give the lent keys back to the keymap; if the X server is gone, so are they."""
@@ -71,9 +120,16 @@ class XdotoolBackend:
 
     def _presses(self, text: str, *, mend: bool) -> Iterator[tool.Finished]:
         if mend:
-            yield tool.run(["xdotool", "key", "BackSpace"], environ=self._environ, timeout=_TIMEOUT_S)
+            yield self._press_key("BackSpace", 1)
         for piece in self._keymap.pieces(text):
             yield self._press(piece)
+
+    def _press_key(self, keys: str, count: int) -> tool.Finished:
+        options = ["--clearmodifiers", "--delay", str(self._delay_ms), "--repeat", str(count)]
+        limit = _TIMEOUT_S + count * (self._delay_ms + 20) / 1000
+        argv = ["sh", "-c", _RELEASED, "xdotool", keys, *options]
+        done = tool.run(argv, environ=self._environ, timeout=limit, tidies=True)
+        return replace(done, why=done.why.replace("sh ", "xdotool ", 1))
 
     def _press(self, text: str) -> tool.Finished:
         argv = ["xdotool", "type", "--clearmodifiers", "--delay", str(self._delay_ms), "--file", "-"]

@@ -7,9 +7,11 @@ import re
 from sottovoce.actors.transform.context import Case
 from sottovoce.actors.transform.heard import MARKS, TERMINATORS
 from sottovoce.actors.transform.rulebook import Rules
+from sottovoce.actors.transform.typography import Typography
 
-OPENERS = "\"'“‘([{«"
-CLOSERS = "\"'”’)]}»"
+OPENERS = "\"'“‘„‚([{«»¿¡"
+CLOSERS = "\"'”’“‘)]}»«"
+"""Of any language: these tell a word from what stands around it, and `Typography` which side a mark is on."""
 
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,3}\.)+[^\W\d_]{1,3}")
 """U.S, e.g, p.m, Ph.D: one to three letters between periods, which keeps example.com and 3.5 out."""
@@ -19,6 +21,7 @@ class Casing:
     """The casing rules of a language. They change the first letter of a word, or a word that `capitals` lists."""
 
     def __init__(self, rules: Rules) -> None:
+        self.typography = Typography(rules)
         self._capitals = {word.lower(): word for word in rules.capitals}
         # Engines write either apostrophe.
         self._capitals |= {k.replace("'", "’"): v.replace("'", "’") for k, v in self._capitals.items()}

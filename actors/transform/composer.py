@@ -11,9 +11,6 @@ from sottovoce.actors.transform.heard import MARKS, TERMINATORS
 from sottovoce.actors.transform.rulebook import Does, Rule
 
 _AROUND = OPENERS + CLOSERS
-_OPEN_BRACKETS = "([{“«"
-_TIGHT = ".,;:?!…)]}"
-"""A chunk of nothing but marks that begins with one of these belongs to the word before it."""
 _SEPARATORS: Final = {"camel": "", "pascal": "", "snake": "_", "kebab": "-", "constant": "_"}
 _NAME_PARTS: Final = re.compile(r"\w+")
 
@@ -22,13 +19,15 @@ class Composer:
     """One utterance as it is being written. Words and commands are added in their order; `finish` gives the result."""
 
     __slots__ = (
-        "_caps", "_case", "_casing", "_code", "_context", "_fresh", "_glue", "_line", "_mark", "_open", "_pending",
-        "_phrase", "_pieces", "_spoken", "_styled", "_words_last",
+        "_caps", "_case", "_casing", "_code", "_context", "_doubled", "_easy", "_fresh", "_glue", "_line", "_mark",
+        "_open", "_opened", "_paused", "_pending", "_phrase", "_pieces", "_spoken", "_styled", "_typography",
+        "_words_last",
     )  # fmt: skip
 
     def __init__(self, casing: Casing, context: Context) -> None:
         self._context = context
         self._casing = casing
+        self._typography = casing.typography
         self._glue = context.glue
         self._case: Case = context.case
         self._mark = context.mark
@@ -45,33 +44,38 @@ class Composer:
         # The next word's capital may be there only because the engine took it for the start of a sentence.
         self._fresh = True
         self._words_last = False  # the last piece is the engine's, so its marks may still be taken back
+        self._opened = ""  # the opening mark that was said last, while no word stands behind it
+        self._doubled = False  # the engine wrote that mark as well, so it will write the closing one
+        self._easy = False  # in mid-sentence, behind a word without a mark
+        self._paused = False  # the engine wrote a pause after a casing command, so it will after its word
 
     def word(self, chunk: str, bare: str) -> None:
         """Add what the engine wrote between two spaces; `bare` is it in lower case without the marks at its end."""
+        if self._easy and chunk.isalpha():  # most words: they find and leave the state that the one before left
+            self._pieces.append(" " + self._casing.listed(chunk, bare))
+            return
+        if self._opened or self._paused:
+            chunk = self._unmarked(chunk)
         core = bare.strip(_AROUND)
-        if self._styled and core:
-            if self._phrase in _SEPARATORS or self._pending in _SEPARATORS:
-                self._name(chunk)
-                return
-            written = self._in_style(chunk, core)
+        if not chunk or (self._styled and core and self._named(chunk)):
+            return
+        written = self._in_style(chunk, core) if self._styled and core else self._in_place(chunk, core)
+        if core:
+            self._pieces.append(written if self._glue else " " + written)
+            self._glue = False
         else:
-            written = self._casing.listed(chunk, core)
-            if self._case == "start":
-                written = self._casing.raised(written)
-            elif self._fresh and self._case == "inside":
-                written = self._casing.lowered(written)
-        tight = self._glue or (not core and chunk[0] in _TIGHT)
-        self._pieces.append(written if tight else " " + written)
-        self._glue = not core and chunk[-1] in _OPEN_BRACKETS
+            self._lone(chunk, written)
         self._note(chunk, spoken=False)
         if core or self._mark in TERMINATORS:  # a lone dash or quotation mark decides nothing about what follows
             self._case = self._casing.after(chunk)
             self._fresh = False
         self._words_last = True
         self._line = False
+        self._easy = not (self._fresh or self._glue or self._styled or self._mark) and self._case == "inside"
 
     def unpause(self) -> None:
         """Take back what the engine wrote for a pause after the last word."""
+        self._easy = False
         self._take_back(".?!…:;")
 
     def spell(self, characters: str) -> None:
@@ -80,6 +84,7 @@ class Composer:
             characters = characters.upper()
         self._end_phrase(pending=True)
         # In a mode of its own, so what it glues to is spelled as well, but for the first of all.
+        self._easy = False
         self._pieces.append(characters if self._glue else " " + characters)
         self._note(characters, spoken=True)
         self._glue, self._case = True, "inside"
@@ -87,7 +92,9 @@ class Composer:
 
     def style(self, does: Does, trail: str) -> None:
         """Add a casing command, which writes nothing; `trail` is what the engine put after its words."""
+        self._easy = False
         dropped = self._take_back(".?!…:;") + trail
+        self._paused = trail == "," and does.endswith((" word", " letter"))
         self._fresh = self._fresh or not TERMINATORS.isdisjoint(dropped)
         self._words_last = False
         what, _, span = does.partition(" ")
@@ -108,19 +115,23 @@ class Composer:
         """Add a command; `trail` is what the engine put after its words."""
         if self._phrase:
             self._end_phrase()
+        self._easy = False
         dropped = self._take_back(rule.keeps) + trail
         shortened = rule.write == "." and self._words_last and self._casing.abbreviated(self._pieces[-1].lstrip())
         self._fresh = not TERMINATORS.isdisjoint(dropped)
-        if rule.closes and self._case == "start" and self._mark in {"?", "!"}:
+        closing = rule.attach == "left" and rule.case == "same"
+        if closing and self._case == "start" and self._mark in {"?", "!"}:
             self._case = "free"  # "Really?" he asked.
-        if self._spoken or rule.write != self._mark:  # else it serves: "in the U.S." and a spoken period
-            spaced = not self._glue and rule.attach in {"right", "none"}
-            self._pieces.append(" " + rule.write if spaced else rule.write)
+        if closing and self._doubled and self._words_last and self._pieces[-1].endswith(rule.write):
+            self._doubled = False
+        elif self._spoken or rule.write != self._mark:  # else it serves: "in the U.S." and a spoken period
+            self._pieces.append(self._beside(rule))
             # "et cetera period": the period of the abbreviation serves for the full stop.
             self._note(rule.write, spoken=not (rule.write[-1:] == "." and rule.write[-2:-1].isalpha()))
             self._line = rule.write[-1:] == "\n"
         else:
             self._spoken = True
+        self._opened, self._paused = (rule.write if rule.attach == "right" else ""), False
         self._glue = rule.attach in {"right", "both"}
         if rule.case != "same":
             self._case = "free" if shortened else rule.case
@@ -144,7 +155,7 @@ class Composer:
     @property
     def opens_bracket(self) -> bool:
         """Whether what was written last in this utterance is an opening bracket."""
-        return bool(self._pieces) and self._pieces[-1][-1:] in _OPEN_BRACKETS
+        return bool(self._pieces) and self._pieces[-1][-1:] in self._typography.opening
 
     def finish(self) -> tuple[str, Context]:
         """Return the characters to type and what to remember of them."""
@@ -152,6 +163,50 @@ class Composer:
             glue=self._glue, case=self._case, mark=self._mark, spoken=self._spoken, open=self._open, line=self._line,
             caps=self._caps, pending=self._pending, mode=self._context.mode,
         )  # fmt: skip
+
+    def _beside(self, rule: Rule) -> str:
+        """Return what a command writes, with the spaces that stand beside it."""
+        write = rule.write
+        if self._case == "start" and write[:1].isalpha() and not self._code:
+            write = self._casing.raised(write)  # "Etc. etc."
+        lead = "" if self._glue else " " if rule.attach in {"right", "none"} else ""
+        if self._typography.spaces and write and not self._code:
+            if not self._glue and rule.attach == "left":
+                lead = self._typography.before(write[0])
+            elif rule.attach == "right":
+                write += self._typography.after(write[-1])
+        return lead + write
+
+    def _lone(self, chunk: str, written: str) -> None:
+        """Add marks that the engine wrote apart from any word."""
+        self._pieces.append(written if self._glue else self._typography.parted(chunk[0]) + written)
+        self._glue = chunk[-1] in self._typography.opening
+        if self._glue and not self._code:
+            self._pieces[-1] += self._typography.after(chunk[-1])
+        elif self._case == "start" and chunk[-1] in self._typography.closing:
+            self._case = "free"  # « Vraiment ? » dit-il.
+
+    def _unmarked(self, chunk: str) -> str:
+        """Return the first word behind an opening mark or a casing command without what the engine made of that."""
+        if self._paused:
+            chunk = chunk.removesuffix(",")
+        if self._opened and chunk.startswith(self._opened):
+            chunk = chunk[len(self._opened) :]
+            self._doubled = True
+        self._opened, self._paused = "", False
+        return chunk
+
+    def _in_place(self, chunk: str, core: str) -> str:
+        """Return a word with the capital that its place gives it, and with the spaces that its marks have."""
+        written = self._casing.listed(chunk, core)
+        if self._case == "start":
+            written = self._casing.raised(written)
+        elif self._fresh and self._case == "inside":
+            written = self._casing.lowered(written)
+        return self._spaced(written)
+
+    def _spaced(self, written: str) -> str:
+        return self._typography.spaced(written) if self._typography.spaces and not self._code else written
 
     def _in_style(self, chunk: str, core: str) -> str:
         """Return a word with the capitals that were asked for."""
@@ -176,10 +231,19 @@ class Composer:
         if self._phrase and chunk[-1] in MARKS:
             self._phrase = ""
         self._styled = bool(self._caps or self._phrase or self._code)
-        return written
+        return self._spaced(written)
 
-    def _name(self, chunk: str) -> None:
-        """Add a word of a name in camel, snake or another such case; an engine's mark at its end ends the name."""
+    def _named(self, chunk: str) -> bool:
+        """Add a word of a name in camel, snake or another such case; an engine's mark at its end ends the name.
+
+        Returns:
+            Whether it is one: no name was asked for, or an engine's "&" is no part of it.
+        """
+        if self._phrase not in _SEPARATORS and self._pending not in _SEPARATORS:
+            return False
+        if not _NAME_PARTS.search(chunk):
+            self._end_phrase(pending=True)
+            return False
         kept = chunk.rstrip(MARKS)
         parts = [part.lower() for part in _NAME_PARTS.findall(kept.replace("'", "").replace("’", ""))]
         style = self._phrase or self._pending
@@ -202,6 +266,7 @@ class Composer:
         self._words_last = True
         self._note(chunk, spoken=False)
         self._case = self._casing.after(chunk)
+        return True
 
     def _end_phrase(self, *, pending: bool = False) -> None:
         self._phrase = ""

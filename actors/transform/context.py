@@ -7,16 +7,14 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from sottovoce.actors.transform.heard import TERMINATORS
+from sottovoce.protocol import messages
 
 Case: TypeAlias = Literal["start", "inside", "free"]
 """Where the next word stands: `start` begins a sentence and takes a capital; `inside` goes on with one, so a capital
 that the engine gave its first word may go; `free` is unknown (after "...", after an abbreviation), so the engine's own
 spelling stands."""
 
-Mode: TypeAlias = Literal["dictation", "code", "verbatim", "spelling", "command"]
-"""How words are taken. `dictation` is prose. In `code` operators are commands, too, and no word begins a sentence. In
-`verbatim` every word is a word. In `spelling` words of the alphabet are letters. In `command` only commands are heard,
-and nothing else is typed."""
+Mode: TypeAlias = messages.Mode
 
 Caps: TypeAlias = Literal["", "upper", "title", "lower"]
 """What was switched on for all words until it is switched off."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sottovoce.actors.transform.casing import Casing
 from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Context
-from sottovoce.actors.transform.corrections import Corrections, Fired
+from sottovoce.actors.transform.corrections import Corrections, Fired, Snippet, rewritten
 from sottovoce.actors.transform.heard import MARKS
 from sottovoce.actors.transform.rulebook import Does, Rule
+from sottovoce.actors.transform.steps import Step, corrected
 
 
 class Correcting(Composer):
@@ -20,14 +21,22 @@ class Correcting(Composer):
         context: of the utterance; its mode is that of the corrections.
         corrections: what is put in.
         fired: is given what was changed, in its order.
+        steps: the same, among what else was decided, in the order of the words; None: nobody asks.
     """
 
-    __slots__ = ("_cores", "_corrections", "_fired", "_waiting")
+    __slots__ = ("_cores", "_fired", "_lookup", "_steps", "_told", "_touched", "_waiting")
 
-    def __init__(self, casing: Casing, context: Context, corrections: Corrections, fired: list[Fired]) -> None:
+    def __init__(
+        self, casing: Casing, context: Context, corrections: Corrections, fired: list[Fired],
+        steps: list[Step] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(casing, context)
-        self._corrections = corrections
+        self._lookup = corrections.of_mode(context.mode)
+        self._touched = False  # whether a correction may begin at a word that waits
         self._fired = fired
+        self._steps = steps
+        self._told: list[int] = []
+        """For each word that waits, how many steps there were when it came."""
         self._waiting: list[str] = []
         self._cores: list[str] = []
 
@@ -35,26 +44,31 @@ class Correcting(Composer):
         """Add what the engine wrote between two spaces; `bare` is it in lower case without the marks at its end."""
         self._waiting.append(chunk)
         self._cores.append(bare)
+        piece = self._lookup[chunk]
+        if piece is not None and piece.begins:
+            self._touched = True
+        if self._steps is not None:
+            self._told.append(len(self._steps))
 
     def unpause(self) -> None:
         """Take back what the engine wrote for a pause after the last word."""
         self._write()
-        super().unpause()
+        Composer.unpause(self)
 
     def spell(self, characters: str) -> None:
         """Add what was spelled."""
         self._write()
-        super().spell(characters)
+        Composer.spell(self, characters)
 
     def style(self, does: Does, trail: str) -> None:
         """Add a casing command."""
         self._write()
-        super().style(does, trail)
+        Composer.style(self, does, trail)
 
     def command(self, rule: Rule, trail: str) -> None:
         """Add a command."""
         self._write()
-        super().command(rule, trail)
+        Composer.command(self, rule, trail)
 
     @property
     def begins_line(self) -> bool:
@@ -69,15 +83,44 @@ class Correcting(Composer):
     def finish(self) -> tuple[str, Context]:
         """Return the characters to type and what to remember of them."""
         self._write()
-        return super().finish()
+        return Composer.finish(self)
 
     def _write(self) -> None:
-        chunks = self._waiting
-        if not chunks:
+        if not self._waiting:
             return
-        written, fired = self._corrections.apply(chunks, mode=self._context.mode)
-        cores = self._cores if written is chunks else [chunk.lower().rstrip(MARKS) for chunk in written]
+        # Composer.word, and not super().word, which Python 3.11 looks up anew for each of the words.
+        if self._touched:
+            self._touched = False
+            self._correct()
+        else:
+            for chunk, core in zip(self._waiting, self._cores):  # noqa: B905 - `strict` costs what it takes to pass it
+                Composer.word(self, chunk, core)
+        self._waiting, self._cores, self._told = [], [], []
+
+    def _correct(self) -> None:
+        written, fired = rewritten(self._lookup, self._waiting)
+        cores = self._cores
+        if fired:
+            cores = [chunk.lower().rstrip(MARKS) for chunk in written]
+            self._fired.extend(fired)
+            if self._steps is not None:
+                for before, hit in enumerate(fired):
+                    self._steps.insert(self._told[hit.at] + before, corrected(hit))
         for chunk, core in zip(written, cores, strict=True):
-            super().word(chunk, core)
-        self._waiting, self._cores = [], []
-        self._fired.extend(fired)
+            if isinstance(chunk, Snippet):
+                self._snippet(chunk)
+            else:
+                Composer.word(self, chunk, core)
+
+    def _snippet(self, chunk: Snippet) -> None:
+        """Write a text as it is; the engine's marks after it are the engine's."""
+        text, marks = chunk[: chunk.own], chunk[chunk.own :]
+        self._end_phrase(pending=True)
+        self._opened = ""
+        self._pieces.append(text if self._glue else " " + text)
+        self._glue = self._line = text[-1] == "\n"
+        self._case = "start" if self._line else self._casing.after(text.rstrip())
+        self._note(text, spoken=True)
+        self._fresh = self._words_last = False  # so no command takes its own marks back
+        if marks:
+            Composer.word(self, marks, "")

@@ -16,15 +16,23 @@ class Formula:
     def __init__(self, rules: Rules) -> None:
         self._operands = frozenset(rules.operands)
         self._determiners = frozenset(rules.determiners)
+        self._words = frozenset(("i", *rules.function_words))  # letters that are words: "y" in Spanish
 
     def holds(self, left: str, right: Sequence[str] | None) -> bool:
         """Whether an operator between two words is one; `right` holds none or one word, and is None if none is needed.
 
         A figure alone on the left proves nothing ("he won 3 times 2 years ago"): there must be a letter beside it.
         """
-        if not self._name(left):
+        if not self._name(left) and not (right and self.letter(left, right[0])):
             return _figure(left) and right is not None and any(map(self._name, right))
         return right is None or any(self._name(word) or _figure(word) or word in self._operands for word in right)
+
+    def letter(self, word: str, other: str) -> bool:
+        """Whether a word that is both is the letter and no article, by the letter on the other side of a mark.
+
+        That is so of "a less than b", and not of "put a comma I think".
+        """
+        return len(word) == 1 == len(other) and self._name(other) and other not in self._words
 
     def _name(self, word: str) -> bool:
         letter = len(word) == 1 and word.isalpha() and word not in self._determiners

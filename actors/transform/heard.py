@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from sottovoce.actors.transform.asking import escaped
 from sottovoce.actors.transform.numbers import Mode, convert
 
 MARKS: Final = ".,;:?!…–—-"
@@ -23,13 +24,17 @@ _UNTYPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 class Heard:
     """An utterance as chunks: what stands between white space. The three lists run side by side."""
 
-    __slots__ = ("bare", "chunks", "words")
+    __slots__ = ("_numbers", "bare", "chunks", "words")
 
     def __init__(self, text: str, numbers: Mode = "off") -> None:
         if not text.isprintable():
             text = _UNTYPABLE.sub(" ", text)
-        self.chunks = convert(text.split(), numbers)
-        self.words = [chunk.lower() for chunk in self.chunks]
+        self._numbers = numbers
+        chunks = text.split()
+        self.chunks = convert(chunks, numbers)
+        self.words = text.lower().split() if self.chunks is chunks else [chunk.lower() for chunk in self.chunks]
+        if "¿" in text or "¡" in text:  # an engine opens the question before the command that does
+            self.words = [word.lstrip("¿¡") or word for word in self.words]
         self.bare = [word.rstrip(MARKS) for word in self.words]
         """The words without the marks at their ends; "" is a chunk of nothing but marks."""
 
@@ -44,6 +49,10 @@ class Heard:
             marks += self.words[stop]
             stop += 1
         return marks, stop
+
+    def number_end(self, begun: int, at: int) -> int:
+        """Return the index after the number at `at` that an escape phrase from `begun` makes words; `at` if none."""
+        return at if self._numbers == "off" else escaped(self.chunks, begun, at)
 
     def said(self, at: int, stop: int) -> str:
         """Return the chunks of a range as the engine wrote them."""

@@ -33,7 +33,7 @@ import msgspec
 
 from sottovoce import models
 from sottovoce.actors.transform.refusals import HookFailed, Swallowed
-from sottovoce.protocol.config import HookConfig
+from sottovoce.protocol.config_outside import HookConfig
 
 VERSION: Final = 1
 """Of what the hook reads. A field more is not another version; one that is gone, or means something else, is."""
@@ -93,7 +93,7 @@ class Hook:
         program = self._config.command[0]
         if "/" in program and not program.startswith(("/", "~")):
             return f"{program} must begin with / or ~, or be a name that is found on the PATH"
-        return "" if self._program() else f"{program} is not installed, or not to be run"
+        return "" if self.program() else f"{program} is not installed, or not to be run"
 
     def apply(self, said: Said) -> str:
         """Return the text to type, within the configured time.
@@ -103,7 +103,7 @@ class Hook:
             HookFailed: it has no usable answer. In every case nothing of its process group is left.
         """
         deadline = time.monotonic() + self._config.timeout
-        program = self._program()
+        program = self.program()
         if program is None or not program.startswith("/"):
             raise HookFailed(self.missing() or "is found by a PATH that depends on where we are")
         arguments = [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), program, *self._config.command[1:]]
@@ -127,7 +127,8 @@ class Hook:
             raise HookFailed(f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}")
         return checked(output)
 
-    def _program(self) -> str | None:
+    def program(self) -> str | None:
+        """Return the path of the program, None where there is none that can be run."""
         try:
             path = Path(self._config.command[0]).expanduser()
         except RuntimeError:  # "~name/x", and there is nobody of that name

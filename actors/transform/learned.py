@@ -9,7 +9,8 @@ from typing import Final
 
 from sottovoce.actors.transform.corrections import Corrections, Fired
 from sottovoce.protocol.config import TransformConfig
-from sottovoce.protocol.corrections import Correction, CorrectionsError, CorrectionStore, Usage
+from sottovoce.protocol.correction import Correction
+from sottovoce.protocol.corrections import CorrectionsError, CorrectionStore, Usage
 
 _LOOK_EVERY_S: Final = 0.5
 _FLUSH_AFTER_S: Final = 5.0
@@ -102,4 +103,7 @@ class Learned:
 
     @staticmethod
     def _built(entries: Iterable[Correction], settings: TransformConfig) -> Corrections:
-        return Corrections.of_language(entries, settings.language, least=settings.phonetic, fillers=settings.fillers)
+        return Corrections.of_language(
+            entries, settings.language, least=settings.phonetic, fillers=settings.fillers,
+            mask=settings.profanity == "mask",
+        )  # fmt: skip

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from sottovoce.actors.transform.context import Mode
-from sottovoce.actors.transform.rulebook import CaseRule, ModeRule, Phrase, Rule, Rules, Toggle, spoken_in
+from sottovoce.actors.transform.rulebook import CaseRule, EditRule, ModeRule, Phrase, Rule, Rules, Toggle, spoken_in
 
-_T = TypeVar("_T", Toggle, CaseRule, ModeRule)
+_T = TypeVar("_T", Toggle, CaseRule, ModeRule, EditRule)
+
+_WORDS: Final = (
+    *("reporting", "determiners", "capitals", "abbreviations", "function_words", "small_words", "operands"),
+    "numerals",
+)
+"""The lists of words, which are joined."""
 
 
 def merged(base: Rules, mine: Rules) -> Rules:
@@ -46,9 +52,14 @@ def merged(base: Rules, mine: Rules) -> Rules:
         kept = (msgspec.structs.replace(table, spoken=left(table.spoken)) for table in tables)
         return tuple(table for table in kept if table.spoken)
 
-    lists = ("reporting", "determiners", "capitals", "abbreviations", "function_words", "small_words", "operands")
+    words: dict[str, Any] = {name: (*getattr(base, name), *getattr(mine, name)) for name in _WORDS}
     return Rules(
-        **{name: (*getattr(base, name), *getattr(mine, name)) for name in lists},
+        **words,
+        openers=mine.openers or base.openers,
+        closers=mine.closers or base.closers,
+        decimal=mine.decimal or base.decimal,
+        before={**base.before, **mine.before},
+        after={**base.after, **mine.after},
         noun_capitals=base.noun_capitals or mine.noun_capitals,
         escape=left(base.escape) + mine.escape,
         plain=left(base.plain) + mine.plain,
@@ -57,4 +68,7 @@ def merged(base: Rules, mine: Rules) -> Rules:
         toggle=tables_left(base.toggle) + mine.toggle,
         case=tables_left(base.case) + mine.case,
         mode=tables_left(base.mode) + mine.mode,
+        keys={**base.keys, **mine.keys},
+        modifiers={**base.modifiers, **mine.modifiers},
+        edit=tables_left(base.edit) + mine.edit,
     )

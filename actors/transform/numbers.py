@@ -13,8 +13,11 @@ The rules a user meets:
   four oh four" -> "404"). They are nouns, and stay, after a determiner, after a noun that numbers are given to
   ("phone number", "room number") and, `number` alone, after a form of "to be" ("we are number one"). After such a noun
   the digits are still written ("room number five" -> "room number 5"); after the others only from ten on.
-- `CONTEXT` words stay, and the number after them is digits without separators.
-- After "literal", "literally" and "the word" number words stay words, and so does "number five" after "say".
+- `CONTEXT` words stay, and the number after them is digits without separators. Beside the commands for signs that
+  only numbers have ("dollar sign fifty") it is digits as well.
+- After "literal", "literally" and "the word" number words stay words, and so does "number five" after "say". `asking`
+  tells the reading of commands that, which leaves out the escape; "literally" goes only where digits were asked for,
+  since "literally twenty people" is English.
 - Digits that the engine wrote are never changed, nor are words that continue them ("5 million two hundred").
 - Marks that the engine put between two number words part them: "one, two, three" is three words.
 
@@ -32,6 +35,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
+from sottovoce.actors.transform.asking import CONTEXT, TRIGGERS, extent, is_escaped
 from sottovoce.actors.transform.moments import COUNTED, MONTHS, Found, date, decade, year, year_after_day
 from sottovoce.actors.transform.numerals import (
     DECADES,
@@ -46,6 +50,7 @@ from sottovoce.actors.transform.numerals import (
     Run,
     Words,
     dotted,
+    fraction,
     is_number,
     listed,
     ordinal,
@@ -58,10 +63,8 @@ from sottovoce.protocol.config import TransformConfig
 
 Mode: TypeAlias = Literal["explicit", "natural", "off"]
 
-TRIGGERS: Final = frozenset({"number", "digit", "digits"})
-CONTEXT: Final = frozenset({"line", "version", "step", "option", "error", "port", "release", "page", "chapter", "item"})
-
 _BEING: Final = listed("am are be been is was were i'm we're you're they're he's she's it's as ranked remains")
+_CALLS: Final = listed("call dial phone ring text")
 _PHONES: Final = listed("phone telephone mobile cell fax contact")
 _NUMBERED: Final = (
     CONTEXT
@@ -76,7 +79,8 @@ _MORE: Final = frozenset({"to", "through", "or", "of"})
 _ARTICLES: Final = frozenset({"a", "an"})
 _AFTER_ARTICLE: Final = [[word] for word in ("hundred", "quarter", *SCALES)]
 _SMALL: Final = DIGITS.keys() | UNIT_ORDINALS.keys()
-_ASKING: Final = TRIGGERS | CONTEXT | MONTHS.keys() | POINTS
+_ASKING: Final = TRIGGERS | CONTEXT | MONTHS.keys() | POINTS | {"sign"}
+_SIGNS_BEFORE: Final = listed("dollar euro pound sterling hash number section")
 _STARTS: Final = (
     NUMBERS - {*DECADES, "hundred", "hundredth", *SCALES}
     | TRIGGERS
@@ -107,19 +111,14 @@ def _says_number(chunks: list[str], *, natural: bool) -> bool:
 
     In explicit mode "one of them" and "at first" are nothing without a trigger, a context, a month or a point.
     """
-    any_number = asked = large = False
-    for chunk in chunks:
-        word = chunk.lower()
-        if not word.isalpha():
-            word = word.strip(_AROUND)
-            if "-" in word and not NUMBERS.isdisjoint(word.split("-")):
-                any_number = large = True
-        if word in NUMBERS:
-            any_number = True
-            large = large or word not in _SMALL
-        elif word in _ASKING:
-            asked = True
-    return any_number and (natural or asked or large)
+    said = set(" ".join(chunks).lower().split())
+    hyphened = False
+    for odd in [word for word in said if not word.isalpha()]:
+        word = odd.strip(_AROUND)
+        said.add(word)
+        hyphened = hyphened or ("-" in word and not NUMBERS.isdisjoint(word.split("-")))
+    numbers = said & NUMBERS
+    return hyphened or (bool(numbers) and (natural or not numbers <= _SMALL or not said.isdisjoint(_ASKING)))
 
 
 def _converted(chunks: list[str], *, natural: bool) -> list[str] | None:
@@ -133,8 +132,11 @@ def _converted(chunks: list[str], *, natural: bool) -> list[str] | None:
         if word not in _STARTS or idle or not words.begins(at):
             at += 1
             continue
+        if is_escaped(words, at):
+            at = max(at + 1, extent(words, at))
+            continue
         spoken = run(words, at) if word in NUMBERS or word in _ARTICLES else None
-        found = None if _escaped(words, at) else _find(words, at, spoken, natural=natural)
+        found = _find(words, at, spoken, natural=natural)
         if found is not None:
             done += chunks[kept : words.chunk[at]]
             done += words.written(at, found.end, found.texts)
@@ -143,15 +145,6 @@ def _converted(chunks: list[str], *, natural: bool) -> list[str] | None:
         else:  # past the run as a whole: its second half would be read as something else
             at = at + 1 if spoken is None else spoken.end
     return done + chunks[kept:] if kept else None
-
-
-def _escaped(words: Words, at: int) -> bool:
-    left = words.before(at)
-    if left in TRIGGERS or left in CONTEXT:
-        at, left = at - 1, words.before(at - 1)
-    if left == "word":
-        return words.before(at - 1) == "the"
-    return left in {"literal", "literally"} or (left == "say" and words.word[at] in TRIGGERS)
 
 
 def _find(words: Words, at: int, spoken: Run | None, *, natural: bool) -> Found | None:
@@ -171,7 +164,7 @@ def _find(words: Words, at: int, spoken: Run | None, *, natural: bool) -> Found 
     if found is not None or left[-1:].isdigit():
         return found
     if spoken is not None:
-        found = year(words, at, spoken) or _address(words, spoken)
+        found = year(words, at, spoken) or _address(words, spoken) or _dialled(words, at, spoken) or _signed(words, at)
     return prose(words, at, spoken) if found is None and natural and left not in SCALES else found
 
 
@@ -186,10 +179,15 @@ def _triggered(words: Words, at: int) -> Found | None:
     """Return the number after a trigger, which goes."""
     if at + 1 == len(words.word) or not (words.link[at] or words.shut[at] in {",", ":"}) or _is_noun(words, at):
         return None
+    if words.word[at + 1] == "point" and words.link[at + 1]:
+        part = fraction(words, at + 2)
+        return None if part is None else Found([f"0.{part[0]}"], part[1])
     found = ordinal(words, at + 1)
     if found is not None and found[0] >= 10:
         return Found([suffixed(found[0])], found[1])
-    return quantity(words, at + 1, plain=True)
+    if words.before(at) in _CALLS and (spoken := run(words, at + 1)) is not None:
+        return Found([phone(spoken.joined)], spoken.end)
+    return decade(words, at + 1) or quantity(words, at + 1, plain=True)
 
 
 def _noun_numbered(words: Words, at: int, spoken: Run) -> Found | None:
@@ -235,6 +233,26 @@ def _address(words: Words, spoken: Run) -> Found | None:
         return None
     parts, end = dotted(words, spoken)
     return Found([".".join(parts)], end) if len(parts) > 2 else None
+
+
+def _dialled(words: Words, at: int, spoken: Run) -> Found | None:
+    """Return a telephone number: seven, ten or eleven digits, one by one, after "number is" or "call"."""
+    left = words.before(at)
+    called = left in _CALLS or (left == "is" and words.before(at - 1) == "number")
+    return Found([phone(spoken.joined)], spoken.end) if called and phone(spoken.joined) != spoken.joined else None
+
+
+def _signed(words: Words, at: int) -> Found | None:
+    """Return the number beside the command for a sign that stands with numbers alone: "$50", "25%"."""
+    found = quantity(words, at, plain=True) if "sign" in words.word else None
+    if found is None:
+        return None
+    beside = at > 1 and words.word[at - 1] == "sign" and words.word[at - 2] in _SIGNS_BEFORE
+    if beside and (words.link[at - 1] or words.shut[at - 1] == ","):
+        return found
+    rest = [word.replace("percent", "per cent") for word in words.word[found.end : found.end + 3]]
+    behind = " ".join(rest).startswith(("per cent sign", "degree sign"))
+    return found if behind and (words.link[found.end - 1] or words.shut[found.end - 1] == ",") else None
 
 
 def mode_of(config: TransformConfig) -> Mode:

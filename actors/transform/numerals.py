@@ -55,48 +55,46 @@ class Words:
     __slots__ = ("chunk", "chunks", "last", "link", "shut", "word")
 
     def __init__(self, chunks: list[str]) -> None:
+        size = len(chunks)
         self.chunks = chunks
-        self.word: list[str] = []
+        self.word = [chunk.lower() for chunk in chunks]
         """In lower case, without what stands around it."""
-        self.chunk: list[int] = []
+        self.chunk = list(range(size))
         """Index of the chunk that a word is in."""
-        self.link: list[bool] = []
+        self.link = [True] * size
         """Whether nothing but a space or a hyphen parts the word from the next one."""
-        self.shut: list[str] = []
+        self.shut = [""] * size
         """What follows the word in its chunk."""
-        self.last: list[bool] = []
+        self.last = [True] * size
         """Whether the word is its chunk's last."""
-        for index, chunk in enumerate(chunks):
-            text = chunk.lower()
-            if text.isalpha():  # most of them
-                self.word.append(text)
-                self.chunk.append(index)
-                self.link.append(True)
-                self.shut.append("")
-                self.last.append(True)
-                continue
-            text = text.replace("’", "'")
-            core = text.lstrip(_LEAD)
-            if core != text and self.link:
-                self.link[-1] = False
-            bare = core.rstrip(_TRAIL)
-            shut = core[len(bare) :]
-            parts = bare.split("-") if "-" in bare else None
-            if parts is not None and all(part in _PARTS for part in parts):
-                self.word += parts
-                inner = len(parts) - 1
-                self.chunk += [index] * (inner + 1)
-                self.link += [True] * inner
-                self.shut += [""] * inner
-                self.last += [False] * inner
-            else:
-                self.word.append(bare)
-                self.chunk.append(index)
-            self.link.append(not shut and bare != "")
-            self.shut.append(shut)
-            self.last.append(True)
+        for index in range(size - 1, -1, -1):  # from the end, since what is taken apart moves what is behind it
+            if not self.word[index].isalpha():
+                self._take_apart(index)
         if self.link:
             self.link[-1] = False
+
+    def _take_apart(self, index: int) -> None:
+        """Part a word from what stands around it, and the words of a hyphened number from each other."""
+        text = self.word[index].replace("’", "'")
+        core = text.lstrip(_LEAD)
+        if core != text and index:
+            self.link[index - 1] = False
+        bare = core.rstrip(_TRAIL)
+        shut = core[len(bare) :]
+        self.word[index] = bare
+        self.shut[index] = shut
+        if shut or not bare:
+            self.link[index] = False
+        if "-" not in bare:
+            return
+        parts = bare.split("-")
+        if all(part in _PARTS for part in parts):
+            inner = len(parts) - 1
+            self.word[index : index + 1] = parts
+            self.chunk[index:index] = [index] * inner
+            self.link[index:index] = [True] * inner
+            self.shut[index:index] = [""] * inner
+            self.last[index:index] = [False] * inner
 
     def next(self, end: int) -> str:
         """Return the word at `end` if nothing parts it from the one before, else ""."""
@@ -231,7 +229,7 @@ def run(words: Words, at: int) -> Run | None:
             parts.append(0)
             end += 1
             continue
-        if parts and words.word[end] in {"a", "an"}:
+        if parts and words.word[end] not in _PARTS:  # no cardinal begins there, or only "a hundred"
             break
         found = cardinal(words, end)
         if found is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from sottovoce.actors.transform.heard import Heard
+from sottovoce.actors.transform.heard import MARKS, Heard
 
 T = TypeVar("T")
 
@@ -22,11 +22,15 @@ class Phrases(Generic[T]):
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
+        self.starts: set[str] = set()
+        """The words that a phrase may begin with, without marks: most words of a text need not be looked up."""
 
     def add(self, phrase: str, entry: T) -> T | None:
         """Add a phrase. Return the entry it already has, which then stays, or None."""
         node = self._root
-        for word in phrase.split():
+        words = phrase.split()
+        self.starts.add(words[0].rstrip(MARKS))
+        for word in words:
             node = node.children.setdefault(word, _Node())
         if node.entry is None:
             node.entry = entry

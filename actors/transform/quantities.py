@@ -49,7 +49,7 @@ def with_unit(words: Words, at: int, sign: str, texts: list[str], end: int) -> F
     if len(texts) == 1 and after == "percent":
         return Found([texts[0] + "%"], end + 1)
     if len(texts) == 1 and after == "per" and behind == "cent":
-        return Found([texts[0] + "%"], end + 2)
+        return Found(texts, end) if words.next(end + 2) == "sign" else Found([texts[0] + "%"], end + 2)
     symbol = _SYMBOLS.get(after)
     if symbol is None or (symbol == "£" and (words.before(at) in _WEIGHED or behind in _WEIGHED)):
         return Found(texts, end)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import Final
+
+import msgspec
 
 from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Mode
+from sottovoce.actors.transform.figures import Figures
 from sottovoce.actors.transform.formula import Formula
 from sottovoce.actors.transform.heard import MARKS, PAUSES, Heard
 from sottovoce.actors.transform.phrasebook import ESCAPE, REPORTING, Command, Entry, Letter
@@ -13,15 +17,21 @@ from sottovoce.actors.transform.phrases import Phrases
 from sottovoce.actors.transform.rulebook import CaseRule, Rule
 from sottovoce.actors.transform.steps import Step
 
+_BEFORE_OPERANDS: Final = frozenset("([{<=+*/|&!")
+"""Marks after which "a" is a letter; a minus is a dash as well."""
+
 
 class Reading:
     """One utterance from its first word to its last, with the phrases of one mode."""
 
-    __slots__ = ("_composer", "_determiners", "_formula", "_heard", "_mode", "_noun_capitals", "_phrases", "_steps")
+    __slots__ = (
+        "_after", "_composer", "_determiners", "_figures", "_formula", "_heard", "_last", "_mode", "_noun_capitals",
+        "_phrases", "_steps",
+    )  # fmt: skip
 
     def __init__(
         self, heard: Heard, phrases: Phrases[Entry], composer: Composer, *, mode: Mode, determiners: Container[str],
-        noun_capitals: bool, formula: Formula, steps: list[Step] | None,
+        noun_capitals: bool, formula: Formula, figures: Figures, steps: list[Step] | None,
     ) -> None:  # fmt: skip
         self._heard = heard
         self._phrases = phrases
@@ -30,16 +40,24 @@ class Reading:
         self._determiners = determiners
         self._noun_capitals = noun_capitals
         self._formula = formula
+        self._figures = figures
         self._steps = steps
+        self._last: Rule | None = None  # the mark that was said last, and the index after it
+        self._after = -1
 
     def read(self) -> None:
         """Hand all words and commands to the composer."""
-        heard, composer, longest = self._heard, self._composer, self._phrases.longest
+        heard, composer, longest, starts = self._heard, self._composer, self._phrases.longest, self._phrases.starts
         chunks, bare, count = heard.chunks, heard.bare, len(heard.chunks)
         writes = self._mode not in {"spelling", "command"}
         at = 0
         apart = True  # the start of an utterance sets a command off as another command before it does
         while at < count:
+            if writes and bare[at] not in starts:  # most words
+                composer.word(chunks[at], bare[at])
+                at += 1
+                apart = False
+                continue
             found = longest(heard, at)
             stop = at + 1
             if found is not None:
@@ -78,7 +96,9 @@ class Reading:
         if isinstance(entry, Letter):
             self._composer.spell(entry.write)
             return stop
-        if not self._meant(entry, at, stop, apart=apart):
+        if isinstance(entry, Rule) and entry.address and self._in_address(entry, at, stop):
+            entry = msgspec.structs.replace(entry, attach="both", case="same")
+        elif not self._meant(entry, at, stop, apart=apart):
             return 0
         marks, after = self._heard.marks_from(stop)
         if isinstance(entry, CaseRule):
@@ -87,7 +107,14 @@ class Reading:
             self._composer.style(entry.does, marks)
             return after
         rule = entry if isinstance(entry, Rule) else entry[self._composer.has_open(entry[0].opens)]
+        if self._figures.concern(rule.write):
+            reading = self._figures.read(self._heard, rule.write, at, stop)
+            if reading == "word":
+                return 0
+            if reading == "joint":
+                rule = msgspec.structs.replace(rule, attach="both")
         self._composer.command(rule, marks)
+        self._last, self._after = rule, after
         return after
 
     def _capital(self, marks: str, at: int) -> int:
@@ -107,7 +134,7 @@ class Reading:
         between, after = heard.marks_from(at + 1)
         word = heard.bare[after] if after < len(heard.bare) and between in {"", ","} else ""
         if len(word) > 1 and word[0] == letter and self._command_at(after) is None:
-            composer.style("capital letter", "")
+            composer.style("capital letter", between)
             at = after
         composer.word(heard.chunks[at], heard.bare[at])
         return at + 1
@@ -121,7 +148,7 @@ class Reading:
             noun, only = not isinstance(command, CaseRule) or command.does == "capital letter", "anywhere"
         if not apart:
             before = heard.words[at - 1]
-            if noun and before in self._determiners:
+            if noun and before in self._determiners and not self._operand(at, stop):
                 return False
             apart = before[-1] in MARKS
         if only == "anywhere":
@@ -138,11 +165,43 @@ class Reading:
             return at > 0 and self._formula.holds(heard.bare[at - 1], None if last else heard.bare[after : after + 1])
         return apart and (marks != "" or beside)
 
+    def _in_address(self, rule: Rule, at: int, stop: int) -> bool:
+        """Whether the words from `at` to `stop` stand in an address, between two of its parts."""
+        heard, last = self._heard, self._last
+        if not 0 < at < stop < len(heard.bare) or self._command_at(stop) is not None:
+            return False
+        if not {heard.marks_of(at - 1), heard.marks_of(stop - 1)} <= {"", ","}:
+            return False
+        if heard.bare[at - 1] == "www":
+            return True
+        if last is not None and self._after == at - 1 and last.attach == "both" and last.write in {"@", rule.write}:
+            return True
+        while (match := self._phrases.longest(heard, stop + 1)) is not None:
+            entry, stop = match
+            if entry is not rule:
+                return isinstance(entry, Rule) and entry.write == "@"
+        return False
+
+    def _operand(self, at: int, stop: int) -> bool:
+        """Whether the determiner before `at` is none: a part of "of-the-art", or the letter of "(a, b)"."""
+        heard, last = self._heard, self._last
+        if last is not None and self._after == at - 1:
+            if last.attach == "both" and last.write.isprintable():
+                return True
+            if len(heard.bare[at - 1]) == 1 and last.write[-1] in _BEFORE_OPERANDS:
+                return True
+        after = heard.marks_from(stop)[1]
+        return after < len(heard.bare) and self._formula.letter(heard.bare[at - 1], heard.bare[after])
+
     def _escaped(self, at: int, stop: int, *, reporting: bool) -> tuple[int, int]:
-        """Return the range of the words to write at an escape phrase: the command's after it, else its own first."""
-        match = self._phrases.longest(self._heard, stop) if self._heard.marks_of(stop - 1) in {"", ","} else None
-        if match is None or isinstance(match[0], str):
+        """Return the words to write at an escape phrase: the command's or the number's after it, else its own first."""
+        heard = self._heard
+        if heard.marks_of(stop - 1) not in {"", ","}:
             return at, at + 1
+        match = self._phrases.longest(heard, stop)
+        if match is None or isinstance(match[0], str):
+            end = heard.number_end(at, stop)
+            return (stop, end) if end > stop else (at, at + 1)
         entry = match[0]
         opening = entry[0] if isinstance(entry, tuple) else entry
         if reporting and isinstance(opening, Rule) and opening.opens:  # they say, quote, it is late

@@ -14,23 +14,18 @@ from __future__ import annotations
 
 import os
 import re
-import ssl
-import stat
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Container, Coroutine, Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from sottovoce.actors.transform.hook import typable
 from sottovoce.actors.transform.refusals import RewriteFailed
+from sottovoce.models.engines import credentials, web
 from sottovoce.models.engines.elsewhere import is_loopback
 from sottovoce.models.engines.waiter import Cancelled, Waiter
-from sottovoce.protocol.config import RewriteConfig
-
-if TYPE_CHECKING:
-    import httpx2
+from sottovoce.protocol.config_outside import RewriteConfig
 
 PROMPTS: Final = {
     "tidy": (
@@ -84,20 +79,15 @@ class Rewrite:
                 f"what is said would go to {host} for everybody to read; use https, or set insecure = true if the "
                 "network between is yours"
             )
-        token = _token(config, environ)
+        try:
+            token = credentials.token(config.token_file, config.token_env, environ)
+            trust = credentials.trust(config.ca_file)
+        except credentials.NoCredentials as error:
+            raise RewriteFailed(str(error)) from error
         self._host = url.netloc
-        self._url = config.url.rstrip("/") + "/chat/completions"
+        self._base = config.url.rstrip("/")
         self._prompt = config.prompts.get(config.name) or PROMPTS[config.name]
-        trust = _trust(config)
-        import httpx2
-
-        self._client = httpx2.AsyncClient(
-            headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {token}"} if token else {})},
-            timeout=config.timeout,
-            verify=trust,
-            trust_env=not is_loopback(host),  # a proxy has no business with this machine
-            follow_redirects=False,  # key and text are for this host
-        )
+        self._client = web.client(host, token, trust, config.timeout)
         self._waiter = Waiter()
 
     def apply(self, text: str) -> str:
@@ -106,8 +96,6 @@ class Rewrite:
         Raises:
             RewriteFailed: there is none that can be used.
         """
-        import httpx2
-
         core = text.strip()
         request = {
             **self._config.parameters,
@@ -115,27 +103,53 @@ class Rewrite:
             "messages": [{"role": "system", "content": self._prompt}, {"role": "user", "content": core}],
             "stream": False,
         }
-        limit = self._config.timeout
-        try:
-            status, body = self._waiter.wait(lambda: self._post(msgspec.json.encode(request)), limit)
-        except (TimeoutError, httpx2.TimeoutException):
-            raise RewriteFailed(f"{self._host} did not answer in time ({limit:g} s)") from None
-        except Cancelled:
-            raise RewriteFailed("is closed") from None
-        except httpx2.ConnectError:
-            raise RewriteFailed(f"{self._host} cannot be reached") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:  # whose words may be the server's
-            raise RewriteFailed(f"{self._host} does not speak HTTP as it should ({type(error).__name__})") from None
-        if status != 200:
-            advice = " (is the key right? token_file, token_env)" if status in (401, 403) else ""
-            raise RewriteFailed(f"{self._host} refuses with status {status}{advice}")
-        rewritten = self._checked(body, core)
+        content = msgspec.json.encode(request)
+        rewritten = self._checked(self._ask(lambda: self._post(content), self._config.timeout), core)
         before = len(text) - len(text.lstrip())
         return text[:before] + rewritten + text[before + len(core) :]
+
+    def reach(self, seconds: float) -> None:
+        """Find out whether the server is there, by asking it which models there are. No text is sent.
+
+        Raises:
+            RewriteFailed: it does not answer within so many seconds, is not to be trusted, or does not know the key.
+        """
+        self._ask(self._look, seconds, fine=(200, 404, 405))  # not every server has such a list
 
     def close(self) -> None:
         """Close the connection. Closing twice is fine."""
         self._waiter.close(self._client.aclose)
+
+    def _ask(
+        self, work: Callable[[], Coroutine[Any, Any, tuple[int, bytes]]], limit: float, fine: Container[int] = (200,)
+    ) -> bytes:
+        """Return what the server answers within so many seconds.
+
+        Raises:
+            RewriteFailed: it does not, or with a status that is not fine; the text has no words of the server's.
+        """
+        import httpx2
+
+        try:
+            status, body = self._waiter.wait(work, limit)
+        except (TimeoutError, httpx2.TimeoutException):
+            raise RewriteFailed(f"{self._host} did not answer in time ({limit:g} s)") from None
+        except Cancelled:
+            raise RewriteFailed("is closed") from None
+        except web.TooLong:
+            raise RewriteFailed(f"{self._host} answered more than {_ANSWER_LIMIT:,} bytes") from None
+        except httpx2.ConnectError:
+            raise RewriteFailed(f"{self._host} cannot be reached") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:  # whose words may be the server's
+            raise RewriteFailed(f"{self._host} does not speak HTTP as it should ({type(error).__name__})") from None
+        if status not in fine:
+            advice = " (is the key right? token_file, token_env)" if status in (401, 403) else ""
+            raise RewriteFailed(f"{self._host} refuses with status {status}{advice}")
+        return body
+
+    async def _look(self) -> tuple[int, bytes]:
+        async with self._client.stream("GET", f"{self._base}/models") as response:
+            return response.status_code, b""  # the list may be long, and nobody wants it
 
     async def _post(self, content: bytes) -> tuple[int, bytes]:
         """Return status and body; a kept connection that the server has closed meanwhile is opened anew, once."""
@@ -147,17 +161,9 @@ class Rewrite:
             return await self._send(content)
 
     async def _send(self, content: bytes) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/json"}
-        async with self._client.stream("POST", self._url, content=content, headers=headers) as response:
-            return response.status_code, await self._body(response)
-
-    async def _body(self, response: httpx2.Response) -> bytes:
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > _ANSWER_LIMIT:
-                raise RewriteFailed(f"{self._host} answered more than {_ANSWER_LIMIT:,} bytes")
-        return bytes(body)
+        url, headers = f"{self._base}/chat/completions", {"Content-Type": "application/json"}
+        async with self._client.stream("POST", url, content=content, headers=headers) as response:
+            return response.status_code, await web.read_body(response, _ANSWER_LIMIT)
 
     def _checked(self, body: bytes, core: str) -> str:
         """Return the text of an answer that may be a rewrite of `core`."""
@@ -179,38 +185,3 @@ class Rewrite:
         if "\n" in text and "\n" not in core and not self._config.lines:
             raise RewriteFailed("the answer has lines that nobody said; see lines")
         return text
-
-
-def _token(config: RewriteConfig, environ: Mapping[str, str]) -> str:
-    """Return the key that `token_file` or `token_env` leads to, "" where there is neither.
-
-    Raises:
-        RewriteFailed: there is none, or others can read it; the text never has the key.
-    """
-    if config.token_env:
-        found, where = environ.get(config.token_env, "").strip(), f"the environment variable {config.token_env}"
-    elif config.token_file:
-        where = config.token_file
-        try:
-            path = Path(config.token_file).expanduser()
-            if stat.S_IMODE(path.stat().st_mode) & 0o077:
-                raise RewriteFailed(f"token_file: {path} can be read by others; run: chmod 600 {path}")
-            found = path.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError, RuntimeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not ASCII, or not a path"
-            raise RewriteFailed(f"token_file: {where} cannot be read: {why}") from None
-    else:
-        return ""
-    if not found or not found.isascii() or not found.isprintable() or " " in found:
-        raise RewriteFailed(f"{where} holds no key: one word of ASCII is expected")
-    return found
-
-
-def _trust(config: RewriteConfig) -> ssl.SSLContext | bool:
-    """Return whose certificates are trusted: those of `ca_file`, else True for the system's."""
-    if not config.ca_file:
-        return True
-    try:
-        return ssl.create_default_context(cafile=Path(config.ca_file).expanduser())
-    except (OSError, RuntimeError) as error:  # ssl.SSLError is an OSError
-        raise RewriteFailed(f"ca_file: {config.ca_file}: {error}") from error

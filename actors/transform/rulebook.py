@@ -49,6 +49,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keeps: str = ""
     """The engine's marks just before the command that stay. All others there, and all after it, were only its rendering
     of the pauses around a spoken command, and go."""
+    address: bool = False
+    """In a mail or a web address it also joins words, whatever `only` says: beside an at sign, and after "www"."""
     noun: bool = True
     """Directly after a determiner ("a comma") it is a plain word."""
     opens: str = ""
@@ -82,6 +84,30 @@ class ModeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode
 
 
+Where: TypeAlias = Literal["marked", "stopped", "alone"]
+"""Where the words of an edit are the edit, besides as a whole utterance: at the end of one, behind any mark of the
+engine's (`marked`), behind one that ends a sentence (`stopped`), or nowhere (`alone`)."""
+
+Modifier: TypeAlias = Literal["ctrl", "shift", "alt", "super"]
+Key: TypeAlias = Literal[
+    "Return", "Tab", "Escape", "BackSpace", "Delete", "Insert", "space", "Up", "Down", "Left", "Right", "Home", "End",
+    "Prior", "Next", "F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12",
+]  # fmt: skip
+"""Keys by the names of their keysyms, which X11 and Wayland have in common. `Prior` and `Next` turn the page."""
+
+
+class EditRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An edit by voice: it is done to what was typed, and writes nothing.
+
+    `scratch` takes back the last utterance that stands, `word` and `sentence` the last of these, `undo` what the last
+    edit or utterance did. After what is said for `press` come modifiers and a key, of `modifiers` and `keys`.
+    """
+
+    spoken: tuple[Phrase, ...]
+    does: Literal["scratch", "word", "sentence", "undo", "press"]
+    only: Where = "stopped"
+
+
 class Rules(msgspec.Struct, frozen=True):
     """A language's whole file. The shipped `rules/en.toml` says at its head how the lists work together."""
 
@@ -102,18 +128,35 @@ class Rules(msgspec.Struct, frozen=True):
     """A capital within a sentence is the language's own, not a sentence's first: German nouns."""
     small_words: tuple[str, ...] = ()
     """Words that stay small inside a title."""
+    openers: str = ""
+    """Marks of the language that open, besides brackets: no space stands behind one that the engine wrote apart."""
+    closers: str = ""
+    before: Mapping[str, str] = MappingProxyType({})
+    """Marks that have a space of their own before them, whoever wrote them, and that space; not in the mode `code`."""
+    after: Mapping[str, str] = MappingProxyType({})
+    """Opening marks that have one behind them."""
+    decimal: str = ""
+    """The mark of decimals, where the language has a command for it: between figures no space stands beside it."""
+    numerals: tuple[str, ...] = ()
+    """Number words. Between two of them the command for `decimal` is a word."""
     operands: tuple[str, ...] = ()
     """Words that a formula may hold beside letters and figures ("two", "null")."""
     spelling: Mapping[Phrase, str] = MappingProxyType({})
     """What is said for a letter, and the letter, in the mode `spelling`. A single letter needs no entry."""
+    keys: Mapping[Phrase, Key] = MappingProxyType({})
+    """What is said for a key, after `press`. Letters and figures need no entry where a modifier goes before them."""
+    modifiers: Mapping[Phrase, Modifier] = MappingProxyType({})
     rule: tuple[Rule, ...] = ()
     toggle: tuple[Toggle, ...] = ()
     case: tuple[CaseRule, ...] = ()
     mode: tuple[ModeRule, ...] = ()
+    edit: tuple[EditRule, ...] = ()
 
 
-_T = TypeVar("_T", Rule, Toggle, CaseRule, ModeRule)
-_TABLES: Final[dict[str, type[msgspec.Struct]]] = {"rule": Rule, "toggle": Toggle, "case": CaseRule, "mode": ModeRule}
+_T = TypeVar("_T", Rule, Toggle, CaseRule, ModeRule, EditRule)
+_TABLES: Final[dict[str, type[msgspec.Struct]]] = {
+    "rule": Rule, "toggle": Toggle, "case": CaseRule, "mode": ModeRule, "edit": EditRule,
+}  # fmt: skip
 
 
 class _File(Rules, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +166,7 @@ class _File(Rules, frozen=True, forbid_unknown_fields=True):
     toggle: tuple[dict[str, object], ...] = ()  # type: ignore[assignment]
     case: tuple[dict[str, object], ...] = ()  # type: ignore[assignment]
     mode: tuple[dict[str, object], ...] = ()  # type: ignore[assignment]
+    edit: tuple[dict[str, object], ...] = ()  # type: ignore[assignment]
 
 
 class _Place:
@@ -191,9 +235,11 @@ def read(path: Path) -> Rules:
         toggle=_convert(place, "toggle", file.toggle, Toggle),
         case=_convert(place, "case", file.case, CaseRule),
         mode=_convert(place, "mode", file.mode, ModeRule),
+        edit=_convert(place, "edit", file.edit, EditRule),
     )
     for where, phrases in (
         ("escape", rules.escape), ("plain", rules.plain), ("spelling", tuple(rules.spelling)),
+        ("keys", tuple(rules.keys)), ("modifiers", tuple(rules.modifiers)),
     ):  # fmt: skip
         for phrase in phrases:
             _judge(place, where, phrase, after=0)
@@ -215,6 +261,7 @@ def spoken_in(rules: Rules) -> Iterator[tuple[Phrase, str]]:
         yield from ((phrase, mode) for toggle in rules.toggle for phrase in toggle.spoken)
         yield from ((phrase, mode) for case in rules.case for phrase in case.spoken)
         yield from ((phrase, mode) for phrase in (*rules.escape, *rules.plain))
+        yield from ((phrase, mode) for edit in rules.edit for phrase in edit.spoken)
     for switch in rules.mode:
         yield from ((phrase, "switch") for phrase in switch.spoken)
 

@@ -13,22 +13,28 @@ from sottovoce.actors.counterpart import Counterpart
 from sottovoce.actors.failpoints import failpoint
 from sottovoce.actors.transform import Context
 from sottovoce.actors.transform.corrections import Fired
+from sottovoce.actors.transform.editing import Editing
+from sottovoce.actors.transform.edits import pressed
 from sottovoce.actors.transform.learned import Learned
 from sottovoce.actors.transform.live import LiveRules
+from sottovoce.actors.transform.modes import Modes, switched
 from sottovoce.actors.transform.numbers import mode_of
 from sottovoce.actors.transform.outside import SWALLOWED, Outside, fitted
 from sottovoce.actors.transform.refusals import Swallowed
 from sottovoce.actors.transform.rulebook import own
 from sottovoce.protocol.corrections import database_path
-from sottovoce.protocol.messages import Suppressed, TextReady
-from sottovoce.protocol.rows import UtteranceRow
+from sottovoce.protocol.messages import Event, SegmentClosed, SpeechPause, Suppressed, TextReady
+from sottovoce.protocol.rows import SCRATCHED, UtteranceRow
 
 
 class Transform(Actor):
     """Applies the transform; its context is committed with each text, so a restart goes on in mid-sentence."""
 
     name = "transform"
-    hears = ("transcript.final", "transcript.suppressed")
+    hears = (
+        "transcript.final", "transcript.suppressed", "speech.pause", "segment.closed",
+        "inject.typed", "inject.not_typed",
+    )  # fmt: skip
     counts: ClassVar[tuple[str, ...]] = ("utterances",)
     times: ClassVar[tuple[str, ...]] = ("apply_us",)
 
@@ -39,15 +45,25 @@ class Transform(Actor):
         self.learned = Learned(database_path(self.paths), self.config.transform)
         self._look_learned()
         self.outside = Outside(self.config, self.notice)
+        self.modes = Modes(self.paths, self.config.transform, publish=self.publish, notice=self.notice)
+        self.editing = Editing(self.config.edits, self.journal)
         # After the warden, which watches all stages, has had its time.
         patience = 2 * self.config.warden.stalled_after
         self.conductor = Counterpart(self.paths.counters("conductor"), self.poller, patience=patience)
 
+    def hear(self, event: Event) -> None:
+        """Ask in the pause which window has the focus, so that the text need not wait for that."""
+        if isinstance(event.body, (SpeechPause, SegmentClosed)):
+            self.modes.ask()
+
     def work(self) -> None:
         """Transform what waits; an utterance that is not decoded yet holds back those after it."""
+        self.modes.look()
         if (told := self.rules.look()) is not None:
             self.notice(told.level, "rules", told.text)
         while (row := self.journal.oldest("segmented", "transcribed")) is not None and row.state == "transcribed":
+            if self.editing.under_way:
+                break
             self._transform(row)
         self._look_learned()  # after what waits: to take up a first correction by sound reads a list of words, 0.2 s
         if self.conductor.look() == "frozen":
@@ -58,6 +74,7 @@ class Transform(Actor):
         if (lost := self.learned.close()) is not None:
             self.notice("warning", "corrections", lost)
         self.outside.close()
+        self.modes.close()
         self.conductor.close()
 
     def _look_learned(self) -> None:
@@ -66,10 +83,21 @@ class Transform(Actor):
 
     def _transform(self, row: UtteranceRow) -> None:
         before, last = self._context(row)
+        before = switched(before, self.modes.current())
         fired: list[Fired] = []
-        text, context = self._apply(row.heard or "", before, fired)
+        spoken = self.editing.find(row, self.rules.transformer.rules, before.mode)
+        text, context = self._apply(spoken.text, before, fired)
+        alone = spoken.edit is not None and not text  # it types nothing of its own
         self.learned.used(fired)
-        plain, reason = text, "nothing to type"
+        if context.mode != before.mode:
+            self.modes.spoken(context.mode)  # before the commit: after a kill the same is said in the new mode again
+        reason = "nothing to type"
+        if spoken.cut is not None:
+            text, context = self.editing.cut(text, spoken.cut, before, context)
+            reason = reason if text else SCRATCHED
+        elif spoken.edit is not None:
+            context = pressed(context, spoken.edit.keys) if spoken.edit.does == "press" else before
+        plain = text
         if text and self.outside.wanted:
             try:
                 text = self._outside(text, row, context)
@@ -78,21 +106,26 @@ class Transform(Actor):
         mended = None
         if text != plain:
             context = fitted(context, text) if text else context
-        elif row.mend is not None and last == row.ordinal - 1 and (other := before.mended(row.mend)) is not None:
-            mended = row.mend + self._apply(row.heard or "", other, [])[0]
+        elif (
+            text and row.mend is not None and spoken.cut is None and last == row.ordinal - 1
+            and (other := before.mended(row.mend)) is not None
+        ):  # fmt: skip
+            mended = row.mend + self._apply(spoken.text, other, [])[0]
         failpoint("transform.after_apply")
         self.page.add("utterances")
-        if not text:
+        if not text and not alone:
             # "Caps on" types nothing, and leaves another context.
             left = None if reason == SWALLOWED else msgspec.json.encode(context).decode()
             if self.journal.suppressed(row.ordinal, reason=reason, context=left):
                 self.publish(Suppressed(stream=row.stream, first=row.first, reason=reason))
         elif self.journal.transformed(
             row.ordinal, text=text, context=msgspec.json.encode(context).decode(), mended=mended,
-            plain=None if text == plain else plain,
+            plain=None if text == plain else plain, before=msgspec.json.encode(before).decode(),
+            edit=None if spoken.edit is None else msgspec.json.encode(spoken.edit).decode(),
         ):  # fmt: skip
             failpoint("transform.after_commit")
-            self.publish(TextReady(stream=row.stream, first=row.first, text=text))
+            done = "" if spoken.edit is None else spoken.edit.does
+            self.publish(TextReady(stream=row.stream, first=row.first, text=text, edit=done))
 
     def _outside(self, text: str, row: UtteranceRow, context: Context) -> str:
         """Return what the hook and the rewrite make of a text; `Swallowed` is for the caller."""
@@ -121,7 +154,8 @@ class Transform(Actor):
                 f"({type(error).__name__} at {Path(where.filename).name}:{where.lineno}); please report this",
             )  # fmt: skip
             text = heard.strip()
-            return (text if context.glue or not text else f" {text}"), Context(glue=False, case="free")
+            written = text if context.glue or not text else f" {text}"
+            return written, Context(glue=False, case="free", mode=context.mode)
 
     def _context(self, row: UtteranceRow) -> tuple[Context, int]:
         """What was typed before: in this recording, or in one so shortly before that the cursor is still there.
@@ -137,7 +171,10 @@ class Transform(Actor):
         if last.generation != row.generation and rested > self.config.transform.carry:
             return Context(), 0
         try:
+            context = msgspec.json.decode(remembered, type=Context)
+            if last.edit is not None:
+                context = self.editing.behind(last, context, self.rules.transformer.rules)
             # What typed nothing has no end that could be mended.
-            return msgspec.json.decode(remembered, type=Context), 0 if last.state == "suppressed" else last.ordinal
+            return context, 0 if last.state == "suppressed" or last.edit is not None else last.ordinal
         except msgspec.DecodeError:  # of another version
             return Context(glue=False, case="free"), 0

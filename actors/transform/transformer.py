@@ -15,9 +15,10 @@ behind (",." and ". ." and a space too many), and nobody can say what the order 
 restores punctuation: it cannot know a command from a word better than the engine that heard it, and it is slow. *Always
 a command*, and *never one*, for words such as "period": the head of `rules/en.toml` says what is asked in which order.
 
-Known limits. After "Hello." and a pause, "comma" gives "Hello.,". "A comma" with the
-letter A reads as the noun, unless the engine heard a pause between the two. The engine's full stop after a command goes
-even where it ended the sentence ("close quote." gives no full stop): that all engines come out alike is worth more.
+Known limits. After "Hello." and a pause, "comma" gives "Hello.,". "A comma" with the letter A reads as the noun, unless
+a pause, a bracket, an operator or another letter is beside it ("a comma b"). The engine's full stop after a command
+goes even where it ended the sentence ("close quote." gives no full stop): that all engines come out alike is worth
+more. Decimals of other languages than English stay the words that they were said in ("drei Komma fünf").
 
 Prior art: the dictation commands of Dragon and of Windows for words and spacing; voxtype's pull request 617 and
 swictation's Secretary Mode for what engines that punctuate make of them.
@@ -35,6 +36,7 @@ from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Context, Mode
 from sottovoce.actors.transform.correcting import Correcting
 from sottovoce.actors.transform.corrections import Corrections, Fired
+from sottovoce.actors.transform.figures import Figures
 from sottovoce.actors.transform.formula import Formula
 from sottovoce.actors.transform.heard import Heard
 from sottovoce.actors.transform.merge import merged
@@ -42,7 +44,7 @@ from sottovoce.actors.transform.numbers import Mode as Numbers
 from sottovoce.actors.transform.phrasebook import Phrasebook
 from sottovoce.actors.transform.reading import Reading
 from sottovoce.actors.transform.rulebook import Rules, read, shipped
-from sottovoce.actors.transform.steps import Step
+from sottovoce.actors.transform.steps import Step, numbered
 
 _NUMBERED: Final = frozenset[Mode]({"dictation", "code"})
 """Modes in which spoken numbers become digits."""
@@ -59,6 +61,7 @@ class Transformer:
         self.rules = rules
         self._casing = Casing(rules)
         self._formula = Formula(rules)
+        self._figures = Figures(rules)
         self._determiners = frozenset(rules.determiners)
         self._noun_capitals = rules.noun_capitals
         self._phrasebook = Phrasebook(rules, name)
@@ -130,8 +133,8 @@ class Transformer:
         fired: list[Fired],
     ) -> tuple[str, Context]:
         heard = Heard(text, numbers if context.mode in _NUMBERED else "off")
-        if steps is not None and (said := " ".join(text.split())) != (written := " ".join(heard.chunks)):
-            steps.append(Step("numbers", said, written))
+        if steps is not None:
+            steps += numbered(Heard(text).chunks, heard.chunks)
         if not heard.chunks:
             return "", context
         switch = self._phrasebook.switches.longest(heard, 0)
@@ -142,11 +145,12 @@ class Transformer:
         if corrections is None:
             composer = Composer(self._casing, context)
         else:
-            composer = Correcting(self._casing, context, corrections, fired)
+            composer = Correcting(self._casing, context, corrections, fired, steps)
         Reading(
-            heard, self._phrasebook.modes[context.mode], composer, mode=context.mode, determiners=self._determiners,
+            heard, self._phrasebook.modes[context.mode], composer, mode=context.mode,
+            determiners=() if context.mode == "code" else self._determiners,  # there "a" is a name
             noun_capitals=self._noun_capitals,
-            formula=self._formula, steps=steps,
+            formula=self._formula, figures=self._figures, steps=steps,
         ).read()  # fmt: skip
         return composer.finish()
 

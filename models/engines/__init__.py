@@ -11,7 +11,7 @@ from sottovoce.models.engines.base import (
     StreamingEngine,
     Word,
 )
-from sottovoce.models.engines.load import load_engine, load_punctuator, load_streaming
+from sottovoce.models.engines.load import load_engine, load_punctuator, load_recogniser, load_streaming
 from sottovoce.models.engines.silero import SileroVad
 from sottovoce.models.engines.smart_turn import SmartTurn
 from sottovoce.models.engines.whole import Whole
@@ -31,5 +31,6 @@ __all__ = [
     "Word",
     "load_engine",
     "load_punctuator",
+    "load_recogniser",
     "load_streaming",
 ]

@@ -28,6 +28,7 @@ from sottovoce.models.engines.child import Child
 from sottovoce.models.engines.conversation import Conversation, Mishap, Unanswered, kind, reason
 from sottovoce.models.engines.spool import Spool
 from sottovoce.models.exceptions import DecodeCancelled, EngineFailed
+from sottovoce.models.languages import spoken
 from sottovoce.protocol.exceptions import PathError
 from sottovoce.shm import RingReader, ShmError
 
@@ -190,7 +191,7 @@ class Bridge:
     def _nothing(self, samples: int) -> Result:
         return Result(
             "",
-            language=elsewhere.known_language(self._entry, self._settings),
+            language=spoken(self._entry, self._settings.language),
             audio_s=samples / SAMPLE_RATE,
             load_s=self.load_s,
         )
@@ -303,7 +304,7 @@ class Bridge:
             tokens=answer.tokens,
             words=answer.words,
             log_prob=answer.log_prob,
-            language=answer.language or elsewhere.known_language(self._entry, self._settings),
+            language=answer.language or spoken(self._entry, self._settings.language),
             audio_s=samples / SAMPLE_RATE,
             decode_s=time.perf_counter() - began,
             load_s=self.load_s,

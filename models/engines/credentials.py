@@ -5,51 +5,55 @@ from __future__ import annotations
 import os
 import ssl
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
-from sottovoce.models.catalogue import Entry
-from sottovoce.models.exceptions import EngineFailed
+
+class NoCredentials(Exception):
+    """There is no token, or no certificate, where one should be; the text begins with the setting's name."""
 
 
-def token(entry: Entry) -> str:
-    """Return the token that option `token_file` or `token_env` leads to, "" where the entry has neither.
+def token(file: str, variable: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the token that a file or a variable of the environment holds, "" where neither is named.
+
+    Args:
+        file: setting `token_file`: a file that nobody else may be able to read; "" for none.
+        variable: setting `token_env`; "" for none.
+        environ: the environment.
 
     Raises:
-        EngineFailed: there is none, or others can read it; the text never has the token.
+        NoCredentials: there is none, others can read it, or both are named; the text never has the token.
     """
-    file, variable = str(entry.options.get("token_file", "")), str(entry.options.get("token_env", ""))
     if file and variable:
-        raise EngineFailed(f"model {entry.name}: options token_file and token_env exclude each other")
+        raise NoCredentials("token_file and token_env exclude each other")
     if variable:
-        found = os.environ.get(variable, "").strip()
-        where = f"the environment variable {variable}"
+        found, where = environ.get(variable, "").strip(), f"token_env: the environment variable {variable}"
     elif file:
-        path = Path(file).expanduser()
-        where = str(path)
+        where = f"token_file: {file}"
         try:
+            path = Path(file).expanduser()
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
-                raise EngineFailed(f"model {entry.name}: {path} can be read by others; run: chmod 600 {path}")
+                raise NoCredentials(f"{where} can be read by others; run: chmod 600 {path}")
             found = path.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not ASCII"
-            raise EngineFailed(f"model {entry.name}: the token cannot be read from {path}: {why}") from None
+        except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: a home that nobody has
+            why = error.strerror if isinstance(error, OSError) else "it is not ASCII, or not a path"
+            raise NoCredentials(f"{where} cannot be read: {why}") from None
     else:
         return ""
     if not found or not found.isascii() or not found.isprintable() or " " in found:
-        raise EngineFailed(f"model {entry.name}: {where} holds no token: one word of ASCII is expected")
+        raise NoCredentials(f"{where} holds no token: one word of ASCII is expected")
     return found
 
 
-def trust(entry: Entry) -> ssl.SSLContext | bool:
-    """Return whose certificates are trusted: those of option `ca_file`, else True for the system's.
+def trust(file: str) -> ssl.SSLContext | bool:
+    """Return whose certificates are trusted: those of a file (setting `ca_file`), else True for the system's.
 
     Raises:
-        EngineFailed: the file cannot be read, or holds none.
+        NoCredentials: the file cannot be read, or holds none.
     """
-    file = str(entry.options.get("ca_file", ""))
     if not file:
         return True
     try:
         return ssl.create_default_context(cafile=Path(file).expanduser())
-    except OSError as error:  # ssl.SSLError is one
-        raise EngineFailed(f"model {entry.name}: option ca_file: {file}: {error}") from error
+    except (OSError, RuntimeError) as error:  # ssl.SSLError is an OSError
+        raise NoCredentials(f"ca_file: {file}: {error}") from error

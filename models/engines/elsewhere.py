@@ -80,13 +80,6 @@ def vocabulary(entry: Entry, settings: EngineSettings) -> tuple[str, ...]:
     return settings.hotwords if entry.hotwords == "prompt" else ()
 
 
-def known_language(entry: Entry, settings: EngineSettings) -> str:
-    """Return the language that was chosen, or the only one that the model has; "" where neither is."""
-    if settings.language:
-        return settings.language
-    return entry.languages[0] if len(entry.languages) == 1 else ""
-
-
 def pcm16(samples: NDArray[np.float32]) -> bytes:
     """Return float32 samples of shape (n,) as signed 16-bit little endian; what is louder than 1.0 is clipped."""
     finite = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sottovoce.models.catalogue import Entry
 from sottovoce.models.engines.base import EngineSettings, OfflineEngine, Punctuator, StreamingEngine
+from sottovoce.models.engines.whole import Whole
 from sottovoce.models.exceptions import EngineFailed
 
 
@@ -48,6 +49,22 @@ def load_engine(entry: Entry, directory: Path, settings: EngineSettings = Engine
 
             return Remote(entry, directory, settings)
     raise EngineFailed(f"model {entry.name} (task {entry.task}, engine {entry.engine}) does not recognise speech")
+
+
+def load_recogniser(entry: Entry, directory: Path, settings: EngineSettings = EngineSettings()) -> OfflineEngine:  # noqa: B008
+    """Make the engine that a catalogue entry names; one that hears while one speaks is given whole segments (`Whole`).
+
+    Args:
+        entry: an entry of task `asr`.
+        directory: where its files are, from `Store.path`.
+        settings: how to run it.
+
+    Raises:
+        EngineFailed: the entry is no recogniser, its files are not all there, or the engine refuses them.
+    """
+    if entry.streaming:
+        return Whole(load_streaming(entry, directory, settings))
+    return load_engine(entry, directory, settings)
 
 
 def load_streaming(entry: Entry, directory: Path, settings: EngineSettings = EngineSettings()) -> StreamingEngine:  # noqa: B008

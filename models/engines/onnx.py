@@ -11,7 +11,6 @@ import contextlib
 import io
 import math
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -20,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.models.catalogue import Entry
-from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result, mono_16k
+from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result
+from sottovoce.models.engines.offline import Offline
 from sottovoce.models.engines.words import words
 from sottovoce.models.exceptions import EngineFailed
-from sottovoce.models.languages import require_language, spoken
+from sottovoce.models.languages import require_language
 
 _Device = Literal["cuda", "tensorrt", "cpu"]
 _PROVIDERS: dict[_Device, str] = {
@@ -42,7 +42,7 @@ _MEGABYTE = 1_000_000
 _MINIMUM = 1_600  # samples; the features of NeMo models are divided by the deviation over time, of which 20 ms has none
 
 
-class OnnxOffline:
+class OnnxOffline(Offline):
     """A model of `onnx_asr`, read from its directory: nothing is downloaded.
 
     `Entry.options` may hold `quantization` ("int8": which of the files is meant); the others go with every decode
@@ -61,31 +61,21 @@ class OnnxOffline:
     """
 
     def __init__(self, entry: Entry, directory: Path, settings: EngineSettings) -> None:
-        began = time.perf_counter()
-        self.name = entry.name
-        self._minimum = max(entry.minimum_samples, _MINIMUM)
+        super().__init__(entry, settings, minimum=_MINIMUM)
         if entry.language_option:
             require_language(entry, settings.language)
-        self._language = spoken(entry, settings.language)
         self._options = {key: value for key, value in entry.options.items() if key != "quantization"}
         if entry.language_option and settings.language:
             self._options[entry.language_option] = settings.language
         self._model: Any = self._load(entry, directory, settings)
-        self._load_s = time.perf_counter() - began
+        self._has_loaded()
 
-    def warm_up(self) -> None:
-        """Decode a second of faint noise: the first decode on a card chooses its kernels."""
-        self.decode(np.random.default_rng(0).normal(0.0, 1e-3, SAMPLE_RATE).astype(np.float32))
+    @property
+    def _closed(self) -> bool:
+        return self._model is None
 
-    def decode(self, samples: NDArray[np.float32], *, sample_rate: int = SAMPLE_RATE) -> Result:
-        """Recognise one segment; see `OfflineEngine.decode`. The GIL is free while the network runs."""
-        if self._model is None:
-            raise EngineFailed(f"model {self.name} is closed")
-        samples = mono_16k(samples, sample_rate)
-        audio_s = samples.size / SAMPLE_RATE
-        if samples.size < self._minimum:
-            return Result("", language=self._language, audio_s=audio_s, load_s=self._load_s)
-        began = time.perf_counter()
+    def _recognise(self, samples: NDArray[np.float32], audio_s: float) -> Result:
+        """Decode; the GIL is free while the network runs."""
         try:
             heard = self._model.recognize(samples, sample_rate=SAMPLE_RATE, **self._options)
         except Exception as error:  # ONNX Runtime's own errors share no other base
@@ -96,10 +86,6 @@ class OnnxOffline:
             tokens=tokens,
             words=words(tokens, heard.timestamps or (), audio_s),
             log_prob=_mean(heard.logprobs or ()),
-            language=self._language,
-            audio_s=audio_s,
-            decode_s=time.perf_counter() - began,
-            load_s=self._load_s,
         )
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.models.catalogue import Entry
-from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result, Word, mono_16k
+from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result, Word
+from sottovoce.models.engines.offline import Offline
 from sottovoce.models.engines.sherpa_call import find_files
 from sottovoce.models.exceptions import EngineFailed
-from sottovoce.models.languages import spoken
 
 _FRAME_S = 0.01
 _FILLER = re.compile(r"^(<.*>|\[.*\]|\+\+.*\+\+)$")  # <s>, <sil>, [NOISE], ++BREATH++
 _PRONUNCIATION = re.compile(r"\(\d+\)$")  # the(2): another way to say the same word
 
 
-class PocketSphinx:
+class PocketSphinx(Offline):
     """A `pocketsphinx.Decoder` on one thread.
 
     The package carries a model of American English, and what of it the entry does not name is taken from there. The
@@ -38,10 +37,7 @@ class PocketSphinx:
     fallback = ""
 
     def __init__(self, entry: Entry, directory: Path, settings: EngineSettings) -> None:
-        began = time.perf_counter()
-        self.name = entry.name
-        self._minimum = entry.minimum_samples
-        self._language = spoken(entry, settings.language)
+        super().__init__(entry, settings)
         files = {argument: str(path) for argument, path in find_files(entry, directory).items()}
         try:
             import pocketsphinx
@@ -58,20 +54,16 @@ class PocketSphinx:
             self._decoder: Any = pocketsphinx.Decoder(samprate=float(SAMPLE_RATE), **options)
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise EngineFailed(f"model {entry.name}: PocketSphinx cannot load it: {error}") from error
-        self._load_s = time.perf_counter() - began
+        self._has_loaded()
 
     def warm_up(self) -> None:
         """Do nothing: the first decode costs what the others do."""
 
-    def decode(self, samples: NDArray[np.float32], *, sample_rate: int = SAMPLE_RATE) -> Result:
-        """Recognise one segment; see `OfflineEngine.decode`."""
-        if self._decoder is None:
-            raise EngineFailed(f"model {self.name} is closed")
-        samples = mono_16k(samples, sample_rate)
-        audio_s = samples.size / SAMPLE_RATE
-        if not samples.size or samples.size < self._minimum:
-            return Result("", language=self._language, audio_s=audio_s, load_s=self._load_s)
-        began = time.perf_counter()
+    @property
+    def _closed(self) -> bool:
+        return self._decoder is None
+
+    def _recognise(self, samples: NDArray[np.float32], audio_s: float) -> Result:
         pcm = (np.nan_to_num(samples).clip(-1.0, 1.0) * 32_767).astype("<i2").tobytes()
         try:
             self._decoder.reinit_feat()  # forgets the noise of what came before, in 0.1 ms
@@ -92,15 +84,7 @@ class PocketSphinx:
         except (RuntimeError, ValueError) as error:
             raise EngineFailed(f"model {self.name}: decoding {audio_s:.2f} s failed: {error}") from error
         tokens = tuple(f" {word.text}" for word in found)
-        return Result(
-            text="".join(tokens).strip(),
-            tokens=tokens,
-            words=found,
-            language=self._language,
-            audio_s=audio_s,
-            decode_s=time.perf_counter() - began,
-            load_s=self._load_s,
-        )
+        return Result(text="".join(tokens).strip(), tokens=tokens, words=found)
 
     def close(self) -> None:
         """Free the model."""

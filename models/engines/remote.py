@@ -7,12 +7,10 @@ there is time.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import ssl
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,13 +18,10 @@ from numpy.typing import NDArray
 
 from sottovoce.models.bridge import languages
 from sottovoce.models.catalogue import Entry
-from sottovoce.models.engines import credentials, elsewhere
-from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result, Word, mono_16k
-from sottovoce.models.engines.waiter import Cancelled, Waiter
-from sottovoce.models.exceptions import DecodeCancelled, EngineFailed
-
-if TYPE_CHECKING:
-    import httpx2
+from sottovoce.models.engines import credentials, elsewhere, web
+from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result, Word
+from sottovoce.models.engines.server import OPTIONS, Server
+from sottovoce.models.exceptions import EngineFailed
 
 _OPTIONS = {
     "model": str,
@@ -38,12 +33,8 @@ _OPTIONS = {
     "token_env": str,
     "ca_file": str,
     "insecure": bool,
-    "connect_timeout_s": float,
-    "attempts": int,
+    **OPTIONS,
 }
-_CONNECT_TIMEOUT_S = 5.0
-_ATTEMPTS = 3
-_FIRST_PAUSE_S = 0.2
 _ANSWER_LIMIT = 4 << 20
 _ERROR_LIMIT = 64 << 10
 
@@ -77,10 +68,8 @@ class _FaultAnswer(msgspec.Struct, frozen=True):
     error: _Fault | str
 
 
-class Remote:
+class Remote(Server):
     """The engine `remote` for `http://` and `https://`.
-
-    `decode` is for one thread at a time; `cancel` and `close` may come from others.
 
     Args:
         entry: its `url` is the API's, such as `https://host/v1`. Options: `model` (the name there, else that of the
@@ -96,10 +85,6 @@ class Remote:
     """
 
     def __init__(self, entry: Entry, directory: Path, settings: EngineSettings) -> None:  # noqa: ARG002
-        began = time.perf_counter()
-        self.name = entry.name
-        self._entry = entry
-        self._settings = settings
         elsewhere.require_known(entry, _OPTIONS)
         options: dict[str, Any] = dict(entry.options)
         url = elsewhere.address(entry, ("http", "https"))
@@ -107,25 +92,21 @@ class Remote:
             elsewhere.require_closed(entry, url, options)
         self._format = _one_of(entry, "response_format", ("json", "verbose_json"))
         self._upload = _one_of(entry, "upload", ("wav", "flac"))
-        self._attempts = max(1, int(options.get("attempts", _ATTEMPTS)))
         self._host = url.netloc
         self._base = entry.url.rstrip("/")
-        token, trust = credentials.token(entry), credentials.trust(entry)
+        file, variable = str(options.get("token_file", "")), str(options.get("token_env", ""))
+        try:
+            token, trust = credentials.token(file, variable), credentials.trust(str(options.get("ca_file", "")))
+        except credentials.NoCredentials as error:
+            raise EngineFailed(f"model {entry.name}: option {error}") from error
         # What a server may say about a request, and a log may not.
         self._private = (*settings.hotwords, str(options.get("prompt", "")), token)
-        self._waiter = Waiter()
+        super().__init__(entry, settings)
         import httpx2
 
-        self._client = httpx2.AsyncClient(
-            headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {token}"} if token else {})},
-            timeout=httpx2.Timeout(
-                settings.timeout_s, connect=float(options.get("connect_timeout_s", _CONNECT_TIMEOUT_S))
-            ),
-            verify=trust,
-            trust_env=not elsewhere.is_loopback(url.hostname or ""),  # a proxy has no business with this machine
-            follow_redirects=False,  # the token is for this host
-        )
-        self._load_s = time.perf_counter() - began
+        limits = httpx2.Timeout(settings.timeout_s, connect=self._connect_timeout_s)
+        self._client = web.client(url.hostname or "", token, trust, limits)
+        self._has_loaded()
 
     def warm_up(self) -> None:
         """Connect, by asking which models there are; whatever the answer, the connection is kept.
@@ -133,28 +114,14 @@ class Remote:
         Raises:
             EngineFailed: the server cannot be reached.
         """
-        self._wait(lambda: self._send("GET", "/models"), "connecting")
+        self._ask("GET", "/models", "connecting")
 
-    def decode(self, samples: NDArray[np.float32], *, sample_rate: int = SAMPLE_RATE) -> Result:
-        """Recognise one segment; see `OfflineEngine.decode`.
-
-        Raises:
-            DecodeCancelled: `cancel` was called meanwhile; an EngineFailed, too.
-        """
-        if self._waiter.closed:
-            raise EngineFailed(f"model {self.name} is closed")
-        samples = mono_16k(samples, sample_rate)
-        audio_s = samples.size / SAMPLE_RATE
-        language = elsewhere.known_language(self._entry, self._settings)
-        if not samples.size or samples.size < self._entry.minimum_samples:
-            return Result("", language=language, audio_s=audio_s, load_s=self._load_s)
-        began = time.perf_counter()
+    def _recognise(self, samples: NDArray[np.float32], audio_s: float) -> Result:
         form = self._form()
         file = (f"audio.{self._upload}", _encode(samples, self._upload), f"audio/{self._upload}")
-        status, body = self._wait(
-            lambda: self._send("POST", "/audio/transcriptions", data=form, files={"file": file}),
-            f"decoding {audio_s:.2f} s",
-        )
+        status, body = self._ask(
+            "POST", "/audio/transcriptions", f"decoding {audio_s:.2f} s", data=form, files={"file": file}
+        )  # fmt: skip
         if status != 200:
             raise EngineFailed(f"model {self.name}: {self._host} refuses: {self._why(status, body)}")
         try:
@@ -169,59 +136,32 @@ class Remote:
             text=answer.text.strip(),
             words=tuple(Word(word.word.strip(), word.start, word.end) for word in words),
             log_prob=_log_prob(segments),
-            language=languages.code(answer.language or "") or language,
-            audio_s=audio_s,
-            decode_s=time.perf_counter() - began,
-            load_s=self._load_s,
+            language=languages.code(answer.language or ""),
         )
-
-    def cancel(self) -> None:
-        """Give up the decode that another thread is waiting for, if there is one: it raises DecodeCancelled."""
-        self._waiter.cancel()
 
     def close(self) -> None:
         """Close the connection. Closing twice is fine."""
         self._waiter.close(self._client.aclose)
 
-    def _wait(self, work: Any, doing: str) -> tuple[int, bytes]:
+    def _ask(self, method: str, path: str, doing: str, **content: Any) -> tuple[int, bytes]:
+        """Return status and body of an answer."""
         import httpx2
 
-        limit = self._settings.timeout_s
         try:
-            status, body = self._waiter.wait(work, limit)
-        except Cancelled as error:
-            if self._waiter.closed:
-                raise EngineFailed(f"model {self.name} is closed") from error
-            raise DecodeCancelled(f"model {self.name}: the decode was cancelled") from error
+            return self._wait(lambda: self._insist(lambda: self._send(method, path, content), _is_worth_another))
         except (TimeoutError, httpx2.TimeoutException) as error:
+            limit = self._settings.timeout_s
             raise EngineFailed(
                 f"model {self.name}: {doing} failed: {self._host} did not answer within {limit:.1f} s"
             ) from error
+        except web.TooLong as error:
+            raise EngineFailed(f"model {self.name}: {self._host} answered more than {_ANSWER_LIMIT:,} bytes") from error
         except httpx2.HTTPError as error:
             raise EngineFailed(f"model {self.name}: {doing} failed: {self._host} {_trouble(error)}") from error
-        return status, body
 
-    async def _send(self, method: str, path: str, **content: Any) -> tuple[int, bytes]:
-        """Return status and body, after as many attempts as it takes and as are allowed."""
-        import httpx2
-
-        for attempt in range(self._attempts):
-            try:
-                async with self._client.stream(method, self._base + path, **content) as response:
-                    return response.status_code, await self._body(response)
-            except (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ConnectTimeout) as error:
-                if attempt + 1 == self._attempts or _is_mistrust(error):
-                    raise
-            await asyncio.sleep(_FIRST_PAUSE_S * 2**attempt)
-        raise AssertionError("an attempt returns or raises")
-
-    async def _body(self, response: httpx2.Response) -> bytes:
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > _ANSWER_LIMIT:
-                raise EngineFailed(f"model {self.name}: {self._host} answered more than {_ANSWER_LIMIT:,} bytes")
-        return bytes(body)
+    async def _send(self, method: str, path: str, content: dict[str, Any]) -> tuple[int, bytes]:
+        async with self._client.stream(method, self._base + path, **content) as response:
+            return response.status_code, await web.read_body(response, _ANSWER_LIMIT)
 
     def _form(self) -> dict[str, Any]:
         options = self._entry.options
@@ -265,6 +205,14 @@ def _one_of(entry: Entry, option: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise EngineFailed(f"model {entry.name}: option {option} is {value!r}, not {' or '.join(choices)}")
     return value
+
+
+def _is_worth_another(error: Exception) -> bool:
+    """Whether another attempt may go better: the connection broke, or there was none, and not for a certificate."""
+    import httpx2
+
+    broken = (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ConnectTimeout)
+    return isinstance(error, broken) and not _is_mistrust(error)
 
 
 def _is_mistrust(error: BaseException | None) -> bool:

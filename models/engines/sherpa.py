@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.models.catalogue import Entry
-from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result, mono_16k
+from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result
+from sottovoce.models.engines.offline import Offline
 from sottovoce.models.engines.sherpa_call import construct
 from sottovoce.models.engines.words import words
 from sottovoce.models.exceptions import EngineFailed
@@ -18,7 +18,7 @@ from sottovoce.models.exceptions import EngineFailed
 _WINDOW = 400  # samples of a window of features: with less there is nothing to run a network on
 
 
-class SherpaOffline:
+class SherpaOffline(Offline):
     """A `sherpa_onnx.OfflineRecognizer`.
 
     What a decode needs grows with the audio, for Parakeet with its square, and what one decode took is kept for the
@@ -35,29 +35,19 @@ class SherpaOffline:
     """
 
     def __init__(self, entry: Entry, directory: Path, settings: EngineSettings) -> None:
-        began = time.perf_counter()
-        self.name = entry.name
-        self._minimum = max(entry.minimum_samples, _WINDOW)
+        super().__init__(entry, settings, minimum=_WINDOW)
         call = construct(entry, directory, settings, "OfflineRecognizer")
         self._recognizer: Any = call.recognizer
-        self._phrases, self._language, self._rate = call.phrases, call.language, call.sample_rate
+        self._phrases, self._rate = call.phrases, call.sample_rate
         self.providers, self.fallback = call.providers, call.fallback
-        self._load_s = time.perf_counter() - began
+        self._has_loaded()
 
-    def warm_up(self) -> None:
-        """Decode a second of faint noise (Moonshine answers pure silence without running the network)."""
-        self.decode(np.random.default_rng(0).normal(0.0, 1e-3, SAMPLE_RATE).astype(np.float32))
+    @property
+    def _closed(self) -> bool:
+        return self._recognizer is None
 
-    def decode(self, samples: NDArray[np.float32], *, sample_rate: int = SAMPLE_RATE) -> Result:
-        """Recognise one segment; see `OfflineEngine.decode`. The GIL is free meanwhile."""
-        if self._recognizer is None:
-            raise EngineFailed(f"model {self.name} is closed")
-        # Resampled here: sherpa-onnx would do it too, with a note on stderr each time.
-        samples = mono_16k(samples, sample_rate)
-        audio_s = samples.size / SAMPLE_RATE
-        if samples.size < self._minimum:
-            return Result("", language=self._language, audio_s=audio_s, load_s=self._load_s)
-        began = time.perf_counter()
+    def _recognise(self, samples: NDArray[np.float32], audio_s: float) -> Result:
+        """Decode; the GIL is free meanwhile."""
         try:
             stream = (
                 self._recognizer.create_stream(hotwords=self._phrases)
@@ -76,10 +66,7 @@ class SherpaOffline:
             tokens=tokens,
             words=words(tokens, heard.timestamps, audio_s, heard.durations),
             log_prob=sum(heard.ys_log_probs) / len(heard.ys_log_probs) if heard.ys_log_probs else None,
-            language=heard.lang.removeprefix("<|").removesuffix("|>") or self._language,
-            audio_s=audio_s,
-            decode_s=time.perf_counter() - began,
-            load_s=self._load_s,
+            language=heard.lang.removeprefix("<|").removesuffix("|>"),
         )
 
     def close(self) -> None:

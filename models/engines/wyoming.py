@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -24,16 +23,13 @@ from numpy.typing import NDArray
 from sottovoce.models.bridge import languages
 from sottovoce.models.catalogue import Entry
 from sottovoce.models.engines import elsewhere
-from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result, mono_16k
-from sottovoce.models.engines.waiter import Cancelled, Waiter
-from sottovoce.models.exceptions import DecodeCancelled, EngineFailed
+from sottovoce.models.engines.base import SAMPLE_RATE, EngineSettings, Result
+from sottovoce.models.engines.server import OPTIONS, Server
+from sottovoce.models.exceptions import EngineFailed
 
-_OPTIONS = {"model": str, "insecure": bool, "connect_timeout_s": float, "attempts": int}
+_OPTIONS = {"model": str, "insecure": bool, **OPTIONS}
 _PORT: Final = 10_300
 """Of wyoming-faster-whisper."""
-_CONNECT_TIMEOUT_S = 5.0
-_ATTEMPTS = 3
-_FIRST_PAUSE_S = 0.2
 _CHUNK_BYTES = 2 * 1024 * 8
 """Half a second. A server converts chunk by chunk; Home Assistant's are of 1,024 samples."""
 _HEADER_LIMIT = 64 << 10
@@ -57,10 +53,8 @@ class _Transcript(msgspec.Struct, frozen=True):
     language: str | None = None
 
 
-class Wyoming:
+class Wyoming(Server):
     """The engine `remote` for `wyoming://host:port`.
-
-    `decode` is for one thread at a time; `cancel` and `close` may come from others.
 
     Args:
         entry: its `url` is the server. Options: `model` (the name there; else the server's own choice), `insecure`
@@ -73,17 +67,11 @@ class Wyoming:
     """
 
     def __init__(self, entry: Entry, directory: Path, settings: EngineSettings) -> None:  # noqa: ARG002
-        self.name = entry.name
-        self._entry = entry
-        self._settings = settings
         elsewhere.require_known(entry, _OPTIONS)
-        options: dict[str, Any] = dict(entry.options)
         url = elsewhere.address(entry, ("wyoming",))
-        elsewhere.require_closed(entry, url, options)
+        elsewhere.require_closed(entry, url, entry.options)
         self._host, self._port = url.hostname or "", url.port or _PORT
-        self._connect_timeout_s = float(options.get("connect_timeout_s", _CONNECT_TIMEOUT_S))
-        self._attempts = max(1, int(options.get("attempts", _ATTEMPTS)))
-        self._waiter = Waiter()
+        super().__init__(entry, settings)
 
     def warm_up(self) -> None:
         """Ask the server to describe itself.
@@ -91,44 +79,18 @@ class Wyoming:
         Raises:
             EngineFailed: it cannot be reached, or does not speak Wyoming.
         """
-        self._wait([_event("describe")], "info", "connecting")
+        self._ask([_event("describe")], "info", "connecting")
 
-    def decode(self, samples: NDArray[np.float32], *, sample_rate: int = SAMPLE_RATE) -> Result:
-        """Recognise one segment; see `OfflineEngine.decode`.
-
-        Raises:
-            DecodeCancelled: `cancel` was called meanwhile; an EngineFailed, too.
-        """
-        if self._waiter.closed:
-            raise EngineFailed(f"model {self.name} is closed")
-        samples = mono_16k(samples, sample_rate)
-        audio_s = samples.size / SAMPLE_RATE
-        language = elsewhere.known_language(self._entry, self._settings)
-        if not samples.size or samples.size < self._entry.minimum_samples:
-            return Result("", language=language, audio_s=audio_s)
-        began = time.perf_counter()
+    def _recognise(self, samples: NDArray[np.float32], audio_s: float) -> Result:
         doing = f"decoding {audio_s:.2f} s"
-        data = self._wait(self._request(samples), "transcript", doing)
+        data = self._ask(self._request(samples), "transcript", doing)
         try:
             transcript = msgspec.convert(data, _Transcript)
         except msgspec.ValidationError as error:
             raise EngineFailed(
                 f"model {self.name}: {doing} failed: {self._where} sent a transcript without text"
             ) from (error)
-        return Result(
-            text=transcript.text.strip(),
-            language=languages.code(transcript.language or "") or language,
-            audio_s=audio_s,
-            decode_s=time.perf_counter() - began,
-        )
-
-    def cancel(self) -> None:
-        """Give up the decode that another thread is waiting for, if there is one: it raises DecodeCancelled."""
-        self._waiter.cancel()
-
-    def close(self) -> None:
-        """Let go. Closing twice is fine."""
-        self._waiter.close()
+        return Result(text=transcript.text.strip(), language=languages.code(transcript.language or ""))
 
     @property
     def _where(self) -> str:
@@ -158,14 +120,10 @@ class Wyoming:
             _event("audio-stop", {"timestamp": len(audio) * 1000 // (2 * SAMPLE_RATE)}),
         ]
 
-    def _wait(self, events: list[bytes], wanted: str, doing: str) -> dict[str, Any]:
+    def _ask(self, events: list[bytes], wanted: str, doing: str) -> dict[str, Any]:
         why = f"model {self.name}: {doing} failed: {self._where}"
         try:
-            return self._waiter.wait(lambda: self._converse(events, wanted), self._settings.timeout_s)
-        except Cancelled as error:
-            if self._waiter.closed:
-                raise EngineFailed(f"model {self.name} is closed") from error
-            raise DecodeCancelled(f"model {self.name}: the decode was cancelled") from error
+            return self._wait(lambda: self._insist(lambda: self._once(events, wanted), _is_worth_another))
         except TimeoutError as error:
             raise EngineFailed(f"{why} did not answer within {self._settings.timeout_s:.1f} s") from error
         except _Malformed as error:
@@ -174,17 +132,6 @@ class Wyoming:
             raise EngineFailed(f"{why} cannot be reached: {error.strerror or error}") from error
         except EOFError as error:
             raise EngineFailed(f"{why} closed the connection before it answered") from error
-
-    async def _converse(self, events: list[bytes], wanted: str) -> dict[str, Any]:
-        """Return the data of the event that was waited for, after as many attempts as are allowed."""
-        for attempt in range(self._attempts):
-            try:
-                return await self._once(events, wanted)
-            except (OSError, EOFError):
-                if attempt + 1 == self._attempts:
-                    raise
-            await asyncio.sleep(_FIRST_PAUSE_S * 2**attempt)
-        raise AssertionError("an attempt returns or raises")
 
     async def _once(self, events: list[bytes], wanted: str) -> dict[str, Any]:
         try:
@@ -213,6 +160,11 @@ class Wyoming:
                 told = [elsewhere.reason(str(data[key]), private)[:60] for key in ("code",) if data.get(key)]
                 raise _Malformed("says that it failed" + "".join(f" ({part})" for part in told if part))
             # Others are of no use to us: an `info` nobody asked for, parts of a transcript that comes whole as well.
+
+
+def _is_worth_another(error: Exception) -> bool:
+    """Whether another attempt may go better: the connection broke, or there was none."""
+    return isinstance(error, OSError | EOFError)
 
 
 async def _write(writer: asyncio.StreamWriter, events: list[bytes]) -> None:

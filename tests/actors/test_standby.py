@@ -13,7 +13,7 @@ from sottovoce.actors import standby as standing
 from sottovoce.actors.audiofile import decode_file
 from sottovoce.actors.loaded import Loaded
 from sottovoce.actors.standby import Standby
-from sottovoce.models import EngineFailed, Result, Store
+from sottovoce.models import DecodeCancelled, EngineFailed, Result, Store
 from sottovoce.protocol.config import Config
 
 
@@ -95,4 +95,24 @@ def test_without_another_model_the_failure_is_told(fallback: str) -> None:
     with pytest.raises(EngineFailed, match="no answer"):
         standby.decode(Flaky(), np.zeros(16_000, np.float32))  # type: ignore[arg-type]
     standby.rest()
+    standby.close()
+
+
+def test_a_cancelled_decode_says_nothing_of_the_engine(speech: NDArray[np.float32]) -> None:
+    """Whoever cancelled it wants no text, of the fallback neither; the engine is asked the next time as before."""
+    told: list[str] = []
+
+    class Cancelled(Flaky):
+        def decode(self, samples: NDArray[np.float32]) -> Result:
+            if not self.asked:
+                self.asked += 1
+                raise DecodeCancelled("model flaky: the decode was cancelled")
+            return super().decode(samples)
+
+    flaky, standby = Cancelled(), Standby(config(), told.append)
+    flaky.away = False
+    with pytest.raises(DecodeCancelled):
+        standby.decode(flaky, speech)  # type: ignore[arg-type]
+    assert standby.decode(flaky, speech).text == "flaky heard this"  # type: ignore[arg-type]
+    assert told == []
     standby.close()

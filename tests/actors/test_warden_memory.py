@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from sottovoce.actors.memory import Excess, Quiet, Scales, pss
+from sottovoce.actors.memory import RECOGNISERS, Excess, Quiet, Scales, pss
 from sottovoce.protocol.bus import STAGES
 from sottovoce.protocol.config import Stage
 from sottovoce.protocol.journal import Journal
@@ -18,6 +18,8 @@ from sottovoce.protocol.messages import Body, Event, SegmentClosed, SegmentsDrai
 
 EATER = "import sys; held = []; print()\nfor line in sys.stdin: held.append(bytes(range(256)) * 80_000); print()"
 """Takes 20 MB more for each line that it is sent."""
+BRIDGED = "import subprocess, sys; subprocess.run([sys.executable, '-u', '-c', sys.argv[1]], check=True)"
+"""Takes nothing itself, and has started what does: a recogniser whose engine is a child program."""
 Process = subprocess.Popen[str]
 
 
@@ -31,6 +33,18 @@ def eater() -> Iterator[Process]:
     process.stdout.readline()
     yield process
     process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def parent() -> Iterator[Process]:
+    """A process with a child that grows when told to, and ends with its input."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", BRIDGED, EATER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield process
     process.communicate()
 
 
@@ -73,7 +87,7 @@ def test_growth_is_found(eater: Process) -> None:
 
 def test_an_absolute_limit(eater: Process) -> None:
     """A stage with a limit of its own is found when it is beyond that, however little it has grown."""
-    size = pss(eater.pid)
+    size = pss("vad", eater.pid)
     assert size is not None
     scales = Scales(growth=10_000, limits={"vad": size // 10**6 + 10}, every=0.0)
     assert scales.first("vad", eater.pid) is None
@@ -88,6 +102,28 @@ def test_a_limit_that_cannot_be_held(eater: Process) -> None:
     assert "[warden.memory] vad = 1 is ignored" in str(scales.first("vad", eater.pid))
     assert scales.first("vad", eater.pid) is None
     grow(eater)
+    assert weigh(scales) == []
+
+
+@pytest.mark.parametrize("stage", RECOGNISERS)
+def test_the_child_program_of_a_recogniser_counts(stage: str, parent: Process) -> None:
+    """The model of a bridge is in a program that the recogniser has started: that one's growth is the stage's."""
+    scales = Scales(growth=30, limits={}, every=0.0)
+    assert scales.first(stage, parent.pid) is None
+    grow(parent)
+    assert weigh(scales) == []
+    grow(parent)
+    (excess, *_) = weigh(scales)
+    assert (excess.stage, excess.pid) == (stage, parent.pid)
+    assert 35e6 < excess.now - excess.first < 50e6
+
+
+def test_what_others_start_does_not_count(parent: Process) -> None:
+    """A hook is a program of the person's: what it takes is no reason to restart the stage that calls it."""
+    scales = Scales(growth=30, limits={}, every=0.0)
+    assert scales.first("transform", parent.pid) is None
+    for _ in range(3):
+        grow(parent)
     assert weigh(scales) == []
 
 
@@ -107,7 +143,7 @@ def test_the_dead_weigh_nothing(eater: Process) -> None:
     scales.first("vad", eater.pid)
     eater.kill()
     eater.communicate()
-    assert pss(eater.pid) is None
+    assert pss("vad", eater.pid) is None
     assert weigh(scales) == []
     assert scales.first("vad", eater.pid) is None
 

@@ -12,7 +12,7 @@ import soundfile
 from sottovoce.actors.audiofile import decode_file
 from sottovoce.ops import bench_guard
 from sottovoce.ops.bench_guard import Judge, render, run
-from sottovoce.ops.compose import ManifestError
+from sottovoce.ops.manifest import ManifestError
 
 MODEL = "moonshine-tiny-en"
 RATE = 16_000

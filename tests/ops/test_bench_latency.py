@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -152,7 +153,7 @@ def test_a_peer_hears_a_recording(beckett: Path, tmp_path: Path, peer: peers.Pee
     assert [event.t for event in events] == sorted(event.t for event in events)
     assert events[0].t > 0.2
     said = " ".join(event.text for event in events if event.kind == "final").lower()
-    assert "fail" in said
+    assert {"again", "better"} & set(re.findall(r"\w+", said))  # the one that cuts early hears "fair" and "fell"
     assert usage.cpu_s > 0.2
     assert usage.wall_s > seconds - 0.1
     assert usage.pss_mib > 50

@@ -16,8 +16,9 @@ import soundfile
 from sottovoce.actors.audiofile import AudioFileError
 from sottovoce.models import LanguageUnknown, ModelMissing, UnknownModel
 from sottovoce.ops import bench_wer
-from sottovoce.ops.compose import Clip, ManifestError
+from sottovoce.ops.compose import Clip
 from sottovoce.ops.exceptions import OpsError
+from sottovoce.ops.manifest import ManifestError
 from sottovoce.ops.usage import family
 from sottovoce.ops.wer_process import Job, hear
 

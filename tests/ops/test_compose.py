@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from sottovoce.actors.audiofile import AudioFileError
-from sottovoce.ops.compose import ManifestError, Samples, bounds, compose, quiet_runs, read_manifest
+from sottovoce.ops.compose import Samples, bounds, compose, quiet_runs, read_manifest
+from sottovoce.ops.manifest import ManifestError
 
 RATE = 16_000
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sottovoce.ops.edits import edits, match_for
-from sottovoce.protocol.corrections import Correction
+from sottovoce.protocol.correction import Correction
 
 COMMON = {"there", "their", "the", "rose"}
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.protocol.corrections import Correction, CorrectionsError, CorrectionStore, Usage, database_path
+from sottovoce.protocol.correction import Correction
+from sottovoce.protocol.corrections import CorrectionsError, CorrectionStore, Usage, database_path
 from sottovoce.protocol.paths import Paths
 
 

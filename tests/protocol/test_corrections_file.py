@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.protocol.corrections import Correction
+from sottovoce.protocol.correction import Correction
 from sottovoce.protocol.corrections_file import FORMATS, FileProblem, Format, conflicts, read, write
 
 _WORD = st.text(st.characters(categories=("L", "N", "P", "S")), max_size=8).map(lambda text: f"{text}a".strip())

@@ -44,6 +44,11 @@ TRANSITIONS: dict[str, tuple[Callable[[Journal, int], bool], dict[str, str]]] = 
     "nothing_typed": (lambda j, n: j.nothing_typed(n, reason="no display"), {"intent": "transformed"}),
     "in_doubt": (lambda j, n: j.in_doubt(n, reason="time-out"), {"intent": "in_doubt"}),
     "late": (lambda j, n: j.late(n, reason="31 s"), {"transformed": "late"}),
+    "edited": (lambda j, n: j.edited(n, backend="wtype", edit='{"does":"scratch"}'), {"intent": "typed"}),
+    "refused": (
+        lambda j, n: j.refused(n, reason="nothing was typed"),
+        {"transformed": "suppressed", "intent": "suppressed"},
+    ),
 }
 ROADS = {
     "segmented": (),
@@ -579,7 +584,13 @@ def _open_and_fail(path: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("version", "lacks"), [(1, ("turn", "mend", "mended", "plain")), (2, ("plain",))])
+_OF_4 = ("edit", "before", "stands", "place")
+
+
+@pytest.mark.parametrize(
+    ("version", "lacks"),
+    [(1, ("turn", "mend", "mended", "plain", *_OF_4)), (2, ("plain", *_OF_4)), (3, _OF_4)],
+)
 def test_older_version(paths: Paths, journal: Open, version: int, lacks: tuple[str, ...]) -> None:
     """A journal of an older version gets what it lacks, and keeps what it has."""
     ordinal = lead(journal(), "typed")
@@ -590,6 +601,7 @@ def test_older_version(paths: Paths, journal: Open, version: int, lacks: tuple[s
     upgraded = journal()
     row = upgraded.utterance(ordinal)
     assert (row.state, row.heard, row.mend, row.plain) == ("typed", "heard it", None, None)
+    assert (row.edit, row.before, row.stands, row.place, row.standing) == (None, None, None, None, "Heard it.")
     assert enter(upgraded, first=5_000)
     with contextlib.closing(sqlite3.connect(paths.state / "journal.db")) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

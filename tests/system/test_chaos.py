@@ -29,6 +29,7 @@ from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import Recording, State, UtteranceRow
 
 ACTORS = Path(__file__).parents[2] / "actors"
+UNSET = {"model", "backend", "reason", "mend", "mended", "plain", "edit", "before", "stands", "place"}
 REACHES = """
 import sys
 from sottovoce.actors.failpoints import failpoint
@@ -51,7 +52,7 @@ def reach(folder: Path | None, *names: str) -> subprocess.CompletedProcess[str]:
 def row(first: int, text: str, state: State = "typed") -> UtteranceRow:
     """Return a row of a recording that began at sample 0 of stream 1."""
     values = {
-        name: None if name in {"model", "backend", "reason", "mend", "mended", "plain"} or name.endswith("_ns") else 0
+        name: None if name in UNSET or name.endswith("_ns") else 0
         for name in UtteranceRow.__struct_fields__
     } | {
         "ordinal": first, "first": first, "stream": 1, "boot": "", "state": state, "text": text, "heard": text,

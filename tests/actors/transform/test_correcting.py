@@ -8,7 +8,7 @@ from sottovoce.actors.transform.context import Context
 from sottovoce.actors.transform.correcting import Correcting
 from sottovoce.actors.transform.corrections import Corrections, Fired
 from sottovoce.actors.transform.rulebook import read, shipped
-from sottovoce.protocol.corrections import Correction
+from sottovoce.protocol.correction import Correction
 
 ENTRIES = (
     Correction(heard="my email", write="me@example.com", number=2),

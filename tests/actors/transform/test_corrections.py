@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.actors.transform import corrections as module
+from sottovoce.actors.transform import lookup as module
 from sottovoce.actors.transform.common import Lexicon, lexicon
 from sottovoce.actors.transform.corrections import Corrections, Fired
 from sottovoce.actors.transform.fillers import FILLERS
-from sottovoce.protocol.corrections import Correction
+from sottovoce.protocol.correction import Correction
 
 SENTENCE = "The bacon and the baker of the form were damned fine, in May."
 
@@ -178,7 +178,7 @@ def test_what_fired_is_told() -> None:
     corrections = Corrections.of_language([ARCHON], "en")
     chunks = ["Um,", "Archon,", "arkon,", "arcon!"]
     _, fired = corrections.apply(chunks, mode="dictation")
-    assert fired[:2] == (Fired(0, "Um", "", "filler"), Fired(7, "arkon", "Archon", "exact"))
+    assert fired[:2] == (Fired(0, "Um", "", "filler"), Fired(7, "arkon", "Archon", "exact", at=2))
     (last,) = fired[2:]
     assert (last.number, last.heard, last.wrote, last.how) == (7, "arcon", "Archon", "sound")
     assert 0.8 <= last.score < 1

@@ -16,7 +16,7 @@ from stages import wait_until
 
 from sottovoce.actors.transform.hook import LONGEST, Hook, Key, Said
 from sottovoce.actors.transform.refusals import HookFailed, Swallowed
-from sottovoce.protocol.config import HookConfig
+from sottovoce.protocol.config_outside import HookConfig
 
 SAID = Said(text="Hello, Zephyr.", heard="hello comma zephyr", language="en", mode="dictation", utterance=Key(7, 512))
 Make = Callable[..., Hook]

@@ -12,7 +12,8 @@ import pytest
 
 from sottovoce.actors.transform.hook import EXIT_SWALLOW, LONGEST, Hook, Key, Said
 from sottovoce.actors.transform.refusals import Swallowed
-from sottovoce.protocol.config import Config, HookConfig, RewriteConfig
+from sottovoce.protocol.config import Config
+from sottovoce.protocol.config_outside import HookConfig, RewriteConfig
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "hooks.md").read_text()

@@ -1,7 +1,7 @@
 """The shipped rules of the languages other than English: what is typed for what was heard.
 
 The tables are in `languages/*.toml`: `bare` as an engine hears them that writes no marks, `engine` as one that writes
-its own, `prose` what nobody meant as a command.
+its own, `typography` what a language prints beside its marks, `prose` what nobody meant as a command.
 """
 
 from __future__ import annotations
@@ -52,6 +52,12 @@ def rows(kind: str) -> list[tuple[str, str, str]]:
     return found
 
 
+def printed(language: str, mark: str) -> str:
+    """Return a mark with the spaces that the language prints beside it."""
+    rules = rules_of(language)
+    return rules.before.get(mark[:1], "") + mark + rules.after.get(mark[-1:], "")
+
+
 def loose(text: str) -> str:
     """Return the text without what may change in prose: spaces and capitals."""
     return "".join(text.split()).casefold()
@@ -66,6 +72,12 @@ def test_spoken_marks_are_written(language: str, heard: str, page: str) -> None:
 @pytest.mark.parametrize(("language", "heard", "page"), rows("engine"))
 def test_the_engines_punctuation_around_a_command_goes(language: str, heard: str, page: str) -> None:
     """An engine that punctuates comes out as one that does not."""
+    assert typed(language, heard) == page
+
+
+@pytest.mark.parametrize(("language", "heard", "page"), rows("typography"))
+def test_marks_are_printed_as_the_language_prints_them(language: str, heard: str, page: str) -> None:
+    """Spaces that do not break, openers and closers, and decimals are the language's own, whoever wrote the mark."""
     assert typed(language, heard) == page
 
 
@@ -99,7 +111,9 @@ def test_every_phrase_of_every_rule_fires(language: str) -> None:
     wrong = []
     for rule in rules_of(language).rule:
         spaced = {"left": ("", " "), "right": (" ", ""), "both": ("", ""), "none": (" ", " ")}[rule.attach]
-        page = "Xax" + spaced[0] + rule.write + spaced[1] + ("Xax" if rule.case == "start" else "xax")
+        page = (
+            "Xax" + spaced[0] + printed(language, rule.write) + spaced[1] + ("Xax" if rule.case == "start" else "xax")
+        )
         for phrase in rule.spoken:
             heard = [f"xax, {phrase}, xax", f"xax, {phrase.capitalize()}, xax"]
             if rule.only == "anywhere":
@@ -163,7 +177,8 @@ def test_every_toggle_opens_and_closes(language: str) -> None:
     by_phrase = {phrase: rule for rule in rules.rule for phrase in rule.spoken}
     for toggle in rules.toggle:
         for phrase in toggle.spoken:
-            page = f"Xax {by_phrase[toggle.open].write}Yay{by_phrase[toggle.close].write} zaz"
+            opening, closing = (printed(language, by_phrase[end].write) for end in (toggle.open, toggle.close))
+            page = f"Xax {opening}Yay{closing} zaz"
             assert typed(language, f"xax {phrase} yay", f"{phrase} zaz") == page
 
 
@@ -259,4 +274,4 @@ def test_a_quotation_survives_a_restart(language: str) -> None:
     toggle = rules.toggle[0]
     context = transformer(language).apply(f"{toggle.spoken[0]} xax", Context())[1]
     again = msgspec.json.decode(msgspec.json.encode(context), type=Context)
-    assert transformer(language).apply(toggle.spoken[0], again)[0] == by_phrase[toggle.close].write
+    assert transformer(language).apply(toggle.spoken[0], again)[0] == printed(language, by_phrase[toggle.close].write)

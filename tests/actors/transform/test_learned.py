@@ -10,7 +10,8 @@ import pytest
 from sottovoce.actors.transform import learned as module
 from sottovoce.actors.transform.learned import Learned
 from sottovoce.protocol.config import TransformConfig
-from sottovoce.protocol.corrections import Correction, CorrectionStore
+from sottovoce.protocol.correction import Correction
+from sottovoce.protocol.corrections import CorrectionStore
 
 ARCHON = Correction(heard="arkon", write="Archon", match="sound")
 

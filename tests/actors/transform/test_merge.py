@@ -96,3 +96,9 @@ def test_a_wrong_file_is_refused_with_its_line(mine: Path, text: str, line: int,
         typed(mine, "x")
     assert str(caught.value).startswith(f"{mine}:{line}: ")
     assert reason in str(caught.value)
+
+
+def test_marks_of_ones_own_have_their_spaces(mine: Path) -> None:
+    """Who writes French between English has its spaces beside the marks that the file names, and only there."""
+    mine.write_text('before = { "!" = "\\u202F" }\n')
+    assert typed(mine, "Stop! Now? exclamation mark") == "Stop\u202f! Now\u202f!"

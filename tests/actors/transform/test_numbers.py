@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sottovoce.actors.transform.asking import CONTEXT, TRIGGERS
 from sottovoce.actors.transform.moments import COUNTED, MONTHS
-from sottovoce.actors.transform.numbers import CONTEXT, TRIGGERS, Mode, convert
+from sottovoce.actors.transform.numbers import Mode, convert
 from sottovoce.actors.transform.numerals import NUMBERS, listed, suffixed
 
 try:
@@ -222,6 +223,16 @@ def test_context_words_in_other_uses_stay(heard: str, expected: str) -> None:
     "one twenty seven dot zero dot zero dot one -> 127.0.0.1",
     "two fifty five dot two fifty five dot two fifty five dot zero -> 255.255.255.0",
     "python three point one one point four -> python 3.11.4",
+    "fifty percent sign -> 50 percent sign",
+    "five degree sign -> 5 degree sign",
+    "twenty five per cent sign -> 25 per cent sign",
+    "dollar sign fifty -> dollar sign 50",
+    "dollar sign, fifty. -> dollar sign, 50.",
+    "hash sign twelve -> hash sign 12",
+    "number nineteen fifties -> 1950s",
+    "number point five -> 0.5",
+    "my phone number is five five five one two three four -> my phone number is 555-1234",
+    "call eight hundred five five five one two three four -> call 800-555-1234",
 )
 def test_explicit_writes_what_nothing_else_can_mean(heard: str, expected: str) -> None:
     """Years beside words that make them years, decades of a century, full dates and addresses need no trigger."""
@@ -252,7 +263,6 @@ def test_explicit_writes_what_nothing_else_can_mean(heard: str, expected: str) -
     "first of all",
     "four oh four",
     "at three thirty",
-    "fifty percent sign",
     "array open bracket zero close bracket",
     "the one and only",
     "wait a second",

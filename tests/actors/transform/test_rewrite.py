@@ -15,7 +15,7 @@ from chatserver import ChatServer, completion
 
 from sottovoce.actors.transform.refusals import RewriteFailed
 from sottovoce.actors.transform.rewrite import PROMPTS, Rewrite
-from sottovoce.protocol.config import RewriteConfig
+from sottovoce.protocol.config_outside import RewriteConfig
 
 PLAIN = "i seen him yesterday at the zephyr"
 BETTER = "I saw him yesterday at the Zephyr."
@@ -164,7 +164,7 @@ def test_nobody_there(rewrite: Make) -> None:
         ({"url": "http://example.org/v1"}, "insecure = true"),
         ({"url": "http://user:secret@127.0.0.1/v1"}, "token_file"),
         ({"url": "http://127.0.0.1:99999/v1"}, "url"),
-        ({"token_env": "KEY"}, "KEY holds no key"),
+        ({"token_env": "KEY"}, "KEY holds no token"),
         ({"token_file": "/no/such/key"}, "cannot be read: No such file"),
         ({"ca_file": "/no/such/certificates"}, "ca_file"),
     ],
@@ -183,6 +183,20 @@ def test_a_key_that_others_can_read(rewrite: Make, tmp_path: Path) -> None:
     with pytest.raises(RewriteFailed, match="chmod 600") as caught:
         rewrite(token_file=str(tmp_path / "key"))
     assert "sk-zzz" not in str(caught.value)
+
+
+def test_whether_the_server_is_there(rewrite: Make, server: ChatServer) -> None:
+    """A server is asked for its models to know whether it is there; no text is sent to it, and a refusal is told."""
+    made = rewrite({"KEY": "sk-zzz"}, token_env="KEY")  # noqa: S106 - its name
+    for status in (200, 404):  # there is no such list everywhere
+        server.answer = say({"data": []}, status)
+        made.reach(1.0)
+    server.answer = say({"error": {"message": "no"}}, 401)
+    with pytest.raises(RewriteFailed, match="status 401"):
+        made.reach(1.0)
+    assert server.asked == []
+    assert [path for path, _ in server.looked] == ["/v1/models"] * 3
+    assert server.looked[0][1]["Authorization"] == "Bearer sk-zzz"
 
 
 def test_insecure_says_so(rewrite: Make) -> None:

@@ -171,7 +171,7 @@ def test_the_token_goes_to_the_server_alone(
 def test_a_token_must_be_one(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that is not there, is open to others or is none is refused, and never shown."""
     file = tmp_path / "token"
-    with pytest.raises(EngineFailed, match=r"cannot be read from .*No such file"):
+    with pytest.raises(EngineFailed, match=r"option token_file: .* cannot be read: No such file"):
         make(token_file=str(file))
     file.write_text(TOKEN)
     file.chmod(0o644)
