@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.actors.endpoint import ending
+from sottovoce.actors.rehear import Decode, rehear
 from sottovoce.models import Result
 from sottovoce.protocol.clocks import SAMPLE_RATE
 
@@ -67,7 +68,6 @@ most; the sentences of beckett.wav, which it puts in a row as well, with 0.63 at
 _MARKS = ".,;:?!…"
 _MENDED = 3  # words before a cut that may come out otherwise
 
-Decode = Callable[[NDArray[np.float32]], Result]
 Samples = Callable[[int, int], NDArray[np.float32]]
 """Returns samples [first, end)."""
 
@@ -101,7 +101,7 @@ class ContextDecoder:
     """
 
     def __init__(self, decode: Decode, *, limit_s: float = DEFAULT_LIMIT_S) -> None:
-        self._decode = decode
+        self._decode = rehear(decode)
         self._limit = round(limit_s * SAMPLE_RATE)
         self._heard: deque[Heard] = deque(maxlen=16)
 

@@ -103,6 +103,21 @@ def refuse(text: str, seconds: float, evidence: Evidence = NOTHING) -> str | Non
     return next(_reasons(text, seconds, evidence), None)
 
 
+def rambles(text: str, seconds: float) -> bool:
+    """Tell whether a decoder came to no end: more than can be said in the time, or the same over and over.
+
+    Two words or more three times in a row are enough for this: who is suspected is only heard a second time
+    (`actors.rehear`), and nothing is refused for it.
+    """
+    words = _said(text)
+    thrice = (
+        words[at : at + length] == words[at + length : at + 2 * length] == words[at + 2 * length : at + 3 * length]
+        for length in range(2, len(words) // 3 + 1)
+        for at in range(len(words) - 3 * length + 1)
+    )
+    return bool(words) and (next(_stammers(text, seconds, words, NOTHING.settings), None) is not None or any(thrice))
+
+
 def loudness(samples: NDArray[np.float32]) -> Loudness:
     """Return how loud a segment is.
 
@@ -143,23 +158,38 @@ def _reasons(text: str, seconds: float, evidence: Evidence) -> Iterator[str]:
     """Yield what speaks against a text."""
     limits = evidence.settings
     heard = seconds if evidence.speech_s is None else min(seconds, evidence.speech_s + _AROUND_S)
-    scripts = Counter(filter(None, map(_script, text)))
-    letters = len(text) + (_SYLLABLE - 1) * sum(scripts[script] for script in _SYLLABIC)
-    if letters / max(heard, _SHORTEST_S) > limits.characters_per_second:
-        yield f"more text than can be said in {heard:.1f} s"
-    words = [word.lower() for word in _WORDS.findall(_TAGS.sub(" ", text))]
+    words = _said(text)
     if not words:
         yield "no words"
-    if _repeats(words, limits.repeats) or 0 < limits.compression_ratio < compression_ratio(text):
-        yield "the same phrase over and over"
+    yield from _stammers(text, heard, words, limits)
     if limits.log_prob is not None and evidence.log_prob is not None and evidence.log_prob < limits.log_prob:
         yield f"a guess of the model (log-probability {evidence.log_prob:.2f})"
     if evidence.speech_s is not None and seconds >= _LONG_S and evidence.speech_s < limits.speech_ratio * seconds:
         yield f"speech in {evidence.speech_s:.1f} s of {seconds:.1f} s only"
-    if limits.scripts and _foreign(scripts, words, evidence.language):
+    if limits.scripts and _foreign(_scripts(text), words, evidence.language):
         yield f"not in the writing of language {evidence.language}"
     if limits.phrases and nearly_silent(seconds, evidence) and _known(text):
         yield "what the model says to silence"
+
+
+def _stammers(text: str, seconds: float, words: Sequence[str], limits: GuardSettings) -> Iterator[str]:
+    """Yield why a text is more than anybody says in so many seconds."""
+    scripts = _scripts(text)
+    letters = len(text) + (_SYLLABLE - 1) * sum(scripts[script] for script in _SYLLABIC)
+    if letters / max(seconds, _SHORTEST_S) > limits.characters_per_second:
+        yield f"more text than can be said in {seconds:.1f} s"
+    if _repeats(words, limits.repeats) or 0 < limits.compression_ratio < compression_ratio(text):
+        yield "the same phrase over and over"
+
+
+def _said(text: str) -> list[str]:
+    """Return the words of a text, in small letters, without what is no speech."""
+    return [word.lower() for word in _WORDS.findall(_TAGS.sub(" ", text))]
+
+
+def _scripts(text: str) -> Counter[str]:
+    """Count the letters of each writing."""
+    return Counter(filter(None, map(_script, text)))
 
 
 def _repeats(words: Sequence[str], repeats: int) -> bool:

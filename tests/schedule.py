@@ -7,6 +7,7 @@ one takes the other tests, at a lower priority, and comes to the services when n
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from xdist.scheduler import LoadFileScheduling
@@ -14,9 +15,23 @@ from xdist.scheduler import LoadFileScheduling
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-REAL_TIME = (
-    "tests/system/",
+SLOW = (
+    "tests/system/test_microphone.py",
+    "tests/system/test_degraded.py",
     "tests/actors/capture/test_microphone.py",
+    "tests/system/test_suspend.py",
+    "tests/system/test_two_models.py",
+    "tests/system/test_pressure.py",
+    "tests/system/test_long_speech.py",
+    "tests/system/test_endpoint.py",
+    "tests/system/test_hook.py",
+    "tests/system/test_supervisord.py",
+    "tests/ops/test_bench_endpoint.py",
+)
+"""More than half a minute, most of them with few tests, which xdist would hand out last: then one worker is left."""
+REAL_TIME = (
+    *SLOW,
+    "tests/system/",
     "tests/ops/test_bench_latency.py",
     "tests/ops/test_bench_soak.py",
     "tests/ops/test_devices.py",
@@ -38,7 +53,8 @@ class Schedule(LoadFileScheduling):  # type: ignore[misc]
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         last = len(self.nodes) > 2 and node is self.nodes[-1]
-        wanted = next((file for file in self.workqueue if in_real_time(file) is not last), None)
+        slow = () if last else (file for file in SLOW if file in self.workqueue)
+        wanted = next(chain(slow, (file for file in self.workqueue if in_real_time(file) is not last)), None)
         if wanted is not None:
             self.workqueue.move_to_end(wanted, last=False)
         super()._assign_work_unit(node)

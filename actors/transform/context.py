@@ -56,3 +56,10 @@ class Context(msgspec.Struct, frozen=True):
         if self.spoken or self.glue or self.case != "start" or self.mark not in TERMINATORS:
             return None
         return msgspec.structs.replace(self, mark=mark, case="inside")
+
+    def switched(self, mode: Mode) -> Context:
+        """Return the context with another mode. What was spelled is a word, apart from the next one."""
+        if mode == self.mode:
+            return self
+        spelled = self.mode == "spelling" and self.spoken and not self.line
+        return msgspec.structs.replace(self, mode=mode, pending="", glue=self.glue and not spelled)

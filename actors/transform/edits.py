@@ -64,6 +64,7 @@ class Edits:
         self._longest = max(map(len, self._by_words), default=0)
         self._last = {words[-1] for words in self._by_words}
         self._escapes = [tuple(phrase.split()) for phrase in rules.escape]
+        self._reporting = {tuple(phrase.split()) for phrase in rules.reporting}
 
     def find(self, heard: str, mode: Mode = "dictation") -> Spoken:
         """Return what of an utterance is text and what is an edit; the same text where there is no edit in it.
@@ -127,9 +128,12 @@ class Edits:
     def _kept(self, said: _Said, at: int) -> Spoken | None:
         """Return the utterance as words if an escape is said before the edit that begins at a word."""
         escape = self._escape_before(said, at)
-        if not escape or (at > escape and not said.marks(at - escape)):
+        if not escape:
             return None
-        return Spoken(said.text(at - escape) + " " * (at > escape) + said.text_from(at))
+        begins = at - escape
+        if begins and not said.marks(begins) and tuple(said.words[begins:at]) in self._reporting:
+            begins = at  # "What I like to say: undo that"; it may be an escape, and is sure to be a word
+        return Spoken(f"{said.text(begins)} {said.text_from(at)}".strip())
 
     def _escape_before(self, said: _Said, at: int) -> int:
         """Return how many words before a place are an escape."""

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from sottovoce.actors.health import Tell
-from sottovoce.actors.transform.context import Context, Mode
+from sottovoce.actors.transform.context import Mode
 from sottovoce.actors.transform.focus import Focus, FocusUnknown, Window
 from sottovoce.protocol import modes
 from sottovoce.protocol.config import ApplicationConfig, TransformConfig
@@ -88,6 +88,11 @@ class Modes:
                 self._settle()
         return self._put_down()
 
+    @property
+    def application(self) -> str | None:
+        """The one that had the focus when `current` looked; None if unknown, or if none is configured."""
+        return self._application or None
+
     def spoken(self, mode: Mode) -> None:
         """Take up the mode that the utterance has chosen."""
         self._chosen = Chosen(mode=mode, by="voice")
@@ -148,11 +153,3 @@ class Rule:
         if not any(self._match.fullmatch(name) for name in window.names):
             return False
         return self._title is None or self._title.search(window.title) is not None
-
-
-def switched(context: Context, mode: Mode) -> Context:
-    """Return the context with another mode. What was spelled is a word, so that the next one stands apart from it."""
-    if mode == context.mode:
-        return context
-    spelled = context.mode == "spelling" and context.spoken and not context.line
-    return msgspec.structs.replace(context, mode=mode, pending="", glue=context.glue and not spelled)

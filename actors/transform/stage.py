@@ -17,7 +17,7 @@ from sottovoce.actors.transform.editing import Editing
 from sottovoce.actors.transform.edits import pressed
 from sottovoce.actors.transform.learned import Learned
 from sottovoce.actors.transform.live import LiveRules
-from sottovoce.actors.transform.modes import Modes, switched
+from sottovoce.actors.transform.modes import Modes
 from sottovoce.actors.transform.numbers import mode_of
 from sottovoce.actors.transform.outside import SWALLOWED, Outside, fitted
 from sottovoce.actors.transform.refusals import Swallowed
@@ -83,7 +83,7 @@ class Transform(Actor):
 
     def _transform(self, row: UtteranceRow) -> None:
         before, last = self._context(row)
-        before = switched(before, self.modes.current())
+        before = before.switched(self.modes.current())
         fired: list[Fired] = []
         spoken = self.editing.find(row, self.rules.transformer.rules, before.mode)
         text, context = self._apply(spoken.text, before, fired)
@@ -131,7 +131,7 @@ class Transform(Actor):
         """Return what the hook and the rewrite make of a text; `Swallowed` is for the caller."""
         with self.busy():
             try:
-                return self.outside.apply(text, row, mode=context.mode)
+                return self.outside.apply(text, row, mode=context.mode, application=self.modes.application)
             finally:
                 self.page.add("turns")  # many may wait, each with a hook that hangs
 

@@ -141,7 +141,7 @@ class Transformer:
         if switch is not None and heard.marks_from(switch[1])[1] == len(heard.chunks):
             if steps is not None:
                 steps.append(Step("mode", text.strip(), switch[0]))
-            return "", _switched(context, switch[0])
+            return "", context.switched(switch[0])
         if corrections is None:
             composer = Composer(self._casing, context)
         else:
@@ -153,9 +153,3 @@ class Transformer:
             formula=self._formula, figures=self._figures, steps=steps,
         ).read()  # fmt: skip
         return composer.finish()
-
-
-def _switched(context: Context, mode: Mode) -> Context:
-    """Return the context with another mode. What was spelled is a word, so that the next one stands apart from it."""
-    spelled = context.mode == "spelling" and context.spoken and not context.line
-    return msgspec.structs.replace(context, mode=mode, pending="", glue=context.glue and not spelled)

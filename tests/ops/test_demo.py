@@ -15,7 +15,7 @@ def row(ordinal: int, state: str, *steps_ms: int) -> UtteranceRow:
         {
             "ordinal": ordinal, "stream": 1, "first": ordinal, "end": 2, "speech_end": 2, "generation": 1, "boot": "b",
             "state": state, "reason": None, "turn": None, "heard": None, "mend": None, "plain": None, "text": None,
-            "mended": None, "model": None, "backend": None,
+            "mended": None, "model": None, "backend": None, "edit": None, "before": None, "stands": None, "place": None,
             "spoken_ns": 1000 * MS, "asleep_ns": 0, "wall_ns": 0, "segmented_ns": segmented,
             "transcribed_ns": transcribed, "transformed_ns": transformed, "intent_ns": None, "typed_ns": typed,
         },

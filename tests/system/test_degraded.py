@@ -388,7 +388,7 @@ def test_a_stage_that_grows_is_restarted_between_utterances(
     samples, _ = soundfile.read(beckett, dtype="int16")
     twice = tmp_path / "twice.wav"  # the leak is found within 6 s, while he speaks
     soundfile.write(twice, np.concatenate([samples, samples]), SAMPLE_RATE)
-    with private_service(config=f"{SOON_PARKED}growth = 5\nmemory_every = 0.1\n") as service:
+    with private_service(config=f"{SOON_PARKED}growth = 25\nmemory_every = 0.1\n") as service:
         watcher = watch(service)
         (site / "leak").touch()
         before = watcher.pid("stt-final")

@@ -199,6 +199,7 @@ def test_while_it_records(patient: Patient) -> None:
     patient.record(during=look)
 
 
+@pytest.mark.parametrize("patient", [SoundServer], indirect=True)  # texts do not depend on the server
 def test_what_was_dictated_is_not_told(patient: Patient, beckett: Path) -> None:
     """After a dictation no word of it is in the report."""
     before = patient.service.text()

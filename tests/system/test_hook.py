@@ -32,7 +32,7 @@ def test_a_hook_changes_what_is_typed(beckett: Path, tmp_path: Path) -> None:
     """What the hook prints is typed, in order; the bus says the same; `history show` has the plain text beside it."""
     hook = r"""sed 's/.*"text":"\([^"]*\)".*/\1/' | tr '[:lower:]' '[:upper:]'"""
     with hooked(tmp_path, hook, 5.0) as service:
-        events = [event.body for event in feed(service.paths, beckett)]
+        events = [event.body for event in feed(service.paths, beckett, pace=3)]
         typed = "".join(body.text for body in events if isinstance(body, Typed))
         assert service.text() == typed == "".join(body.text for body in events if isinstance(body, TextReady))
         assert "EVER TRIED" in typed
@@ -57,7 +57,7 @@ def test_a_hook_that_hangs_costs_no_word(beckett: Path, tmp_path: Path) -> None:
     """
     with hooked(tmp_path, "cat > /dev/null; exec sleep 61", 3.5) as service:
         before = stage_pid(service)
-        events = [event.body for event in feed(service.paths, beckett)]
+        events = [event.body for event in feed(service.paths, beckett, pace=3)]
         journal = Journal(service.paths.journal(keep="30d"))
         rows = journal.utterances()
         journal.close()

@@ -29,10 +29,10 @@ SETTINGS = ("vad.endpoint=2.0", "vad.max_segment=12", "stt.draft.enabled=false")
 
 @pytest.fixture(scope="module")
 def speech_without_a_pause(speech: Path) -> bench_seams.Speech:
-    """More than a minute of one reader."""
+    """Three quarters of a minute of one reader."""
     clips = [clip for clip in read_manifest(speech / "manifest.jsonl", "en") if clip.audio.name.startswith("LJ")]
-    (found,) = bench_seams.monologues(clips, seeds=1, seconds=65)
-    assert len(found.samples) > 65 * SAMPLE_RATE
+    (found,) = bench_seams.monologues(clips, seeds=1, seconds=45)
+    assert len(found.samples) > 45 * SAMPLE_RATE
     return found
 
 
@@ -60,12 +60,12 @@ def dictate(service: PrivateService, speech: bench_seams.Speech, path: Path) -> 
         journal.close()
 
 
-def test_a_minute_without_a_pause(
+def test_speech_without_a_pause(
     talker: PrivateService, speech_without_a_pause: bench_seams.Speech, tmp_path: Path
 ) -> None:
     """No word is lost, doubled or changed where it is cut, and within a sentence there is no full stop or capital."""
     rows, reasons = dictate(talker, speech_without_a_pause, tmp_path / "speech.wav")
-    assert reasons.count("length") >= 4
+    assert reasons.count("length") >= 3
     assert {row.state for row in rows} == {"typed"}
     assert talker.text() == "".join(row.text or "" for row in rows)
     transcriber = Transcriber(configuration(SETTINGS)[1])
@@ -93,7 +93,7 @@ def test_without_context_the_seams_show(
     beckett: Path, speech_without_a_pause: bench_seams.Speech, tmp_path: Path
 ) -> None:
     """Decoded alone, each piece ends in a full stop and begins with a capital: it is the context that mends."""
-    half = replace(speech_without_a_pause, samples=speech_without_a_pause.samples[: 33 * SAMPLE_RATE])
+    half = replace(speech_without_a_pause, samples=speech_without_a_pause.samples[: 26 * SAMPLE_RATE])
     with private_service(config=configuration((*SETTINGS, "stt.final.context=0"))[0]) as service:
         rows, _ = dictate(service, half, tmp_path / "speech.wav")
     pieces = [Piece(row.first, row.end, row.text or "", "length") for row in rows]

@@ -111,6 +111,7 @@ def test_speech_at_a_microphone_is_typed(dictation: Dictation, beckett: Path) ->
     assert misheard(dictation(beckett), SAID) <= 1  # a tiny model may mishear one word
 
 
+@pytest.mark.parametrize("dictation", [SoundServer], indirect=True)  # the meter reads the bus, whatever the server
 def test_the_meter_shows_what_is_recorded(dictation: Dictation, beckett: Path, tmp_path: Path) -> None:
     """While the service records, `sottovoce mic` shows its levels, and opens nothing itself."""
     readings: list[dict[str, float]] = []

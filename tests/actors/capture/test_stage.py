@@ -53,8 +53,9 @@ def test_a_file_is_recorded_to_its_end(
     stages: Stages, paths: Paths, journal: Journal, noise: tuple[Path, NDArray[np.float32]]
 ) -> None:
     """The ring holds the file, the journal where it lies there, and the bus tells its beginning and end."""
-    subscriber = Subscriber(paths, ("capture.",))
+    subscriber = Subscriber(paths, ("capture.", "state.stage"))
     process = stages.start("capture")
+    stages.wait_until(subscriber.drain, process)  # it is heard
     generation = journal.begin_recording(wanted(noise[0], 0))
     try:
         stages.wait_until(lambda: newest(journal).end is not None, process)
@@ -66,7 +67,7 @@ def test_a_file_is_recorded_to_its_end(
         heard: list[object] = []
 
         def hear() -> bool:
-            heard.extend(event.body for event in subscriber.drain())
+            heard.extend(event.body for event in subscriber.drain() if not isinstance(event.body, StageState))
             return len(heard) == 2
 
         stages.wait_until(hear, process)

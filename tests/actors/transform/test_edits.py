@@ -144,6 +144,8 @@ def test_said_twice(said: str) -> None:
     [
         ("literal scratch that", "scratch that"), ("Say scratch that.", "scratch that."),
         ("Hello. Literally scratch that.", "Hello. scratch that."), ("literal press enter", "press enter"),
+        ("type literal scratch that", "type scratch that"),
+        ("she would say scratch that", "she would say scratch that"),
     ],
 )  # fmt: skip
 def test_escaped(said: str, text: str) -> None:

@@ -16,7 +16,7 @@ from stages import Stages
 from sottovoce.actors.transform.context import Context
 from sottovoce.actors.transform.focus import Focus, FocusUnknown
 from sottovoce.actors.transform.focus import Window as Focused
-from sottovoce.actors.transform.modes import Modes, switched
+from sottovoce.actors.transform.modes import Modes
 from sottovoce.protocol import modes as kept
 from sottovoce.protocol.bus import Publisher, Subscriber
 from sottovoce.protocol.clocks import now_ns
@@ -86,7 +86,10 @@ def test_by_application(desk: Desk) -> None:
     assert desk.into(Focused(("XTerm", "xterm"), "IPython 9")) == "verbatim"
     assert desk.into(Focused(("footclient",), "")) == "spelling"
     assert desk.into(BROWSER) == "dictation"
+    assert desk.modes is not None
+    assert desk.modes.application == "org.mozilla.firefox"  # for the hook
     assert desk.into(None) == "spelling"
+    assert desk.modes.application is None
     assert [(state.by, state.application) for state in desk.said] == [
         ("default", ""), ("application", "foot"), ("application", "XTerm"), ("default", "footclient"),
         ("application", "org.mozilla.firefox"), ("default", ""),
@@ -211,10 +214,10 @@ def test_a_file_that_is_none_of_ours(paths: Paths, content: str) -> None:
 def test_switched() -> None:
     """Another mode from outside leaves all else as it was, and what was spelled stands apart from what follows."""
     context = Context(glue=True, line=False, spoken=True, mode="spelling", pending="upper", open=("quote",))
-    assert switched(context, "spelling") is context
-    after = switched(context, "dictation")
+    assert context.switched("spelling") is context
+    after = context.switched("dictation")
     assert (after.mode, after.glue, after.pending, after.open) == ("dictation", False, "", ("quote",))
-    assert switched(Context(), "code") == Context(mode="code")
+    assert Context().switched("code") == Context(mode="code")
 
 
 # -- the stage ---------------------------------------------------------------------------------------------------------
