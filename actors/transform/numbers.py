@@ -63,7 +63,8 @@ from sottovoce.protocol.config import TransformConfig
 
 Mode: TypeAlias = Literal["explicit", "natural", "off"]
 
-_BEING: Final = listed("am are be been is was were i'm we're you're they're he's she's it's as ranked remains")
+_BEING: Final = listed("am are be been is was were i'm we're you're they're he's she's it's remains")
+_RANKED: Final = listed("as ranked")
 _CALLS: Final = listed("call dial phone ring text")
 _PHONES: Final = listed("phone telephone mobile cell fax contact")
 _NUMBERED: Final = (
@@ -170,8 +171,11 @@ def _find(words: Words, at: int, spoken: Run | None, *, natural: bool) -> Found 
 
 def _is_noun(words: Words, at: int) -> bool:
     left = words.before(at)
-    if left in _BEING:
+    if left in _RANKED:
         return words.word[at] == "number"
+    if left in _BEING:  # "she is number one", and "the answer is number forty two" with a trigger
+        counted = run(words, at + 1)
+        return words.word[at] == "number" and (counted is None or len(counted.joined) == 1)
     return left in DETERMINERS or left in _NUMBERED or is_number(left)
 
 

@@ -143,7 +143,9 @@ class Reading:
         """Whether the words from `at` to `stop`, which a rule lists, are the command and not just words."""
         heard = self._heard
         if isinstance(command, Rule):
-            noun, only = command.noun, command.only
+            # What closes an open pair is no noun: "open quote a close quote".
+            noun = command.noun and not (command.closes and self._composer.has_open(command.closes))
+            only = command.only
         else:  # "the all caps NASA probe" is dictated, "the capital" is a city
             noun, only = not isinstance(command, CaseRule) or command.does == "capital letter", "anywhere"
         if not apart:
