@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from ownmodels import add_model
+from stages import LEAN
 
 from sottovoce.models import Store
 from sottovoce.models.catalogue import ModelFile
@@ -75,7 +76,7 @@ def home() -> Iterator[Path]:
 def paths(home: Path) -> Paths:
     """Where that service runs; it types into a file."""
     paths = Paths(home / "run", home / "state", home / "config.toml").ensure()
-    paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{home / "typed.txt"}"\n')
+    paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{home / "typed.txt"}"\n{LEAN}')
     return paths
 
 

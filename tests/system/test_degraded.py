@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from stages import LEAN
 
 from sottovoce.actors import fallback
 from sottovoce.actors.process import frozen
@@ -204,7 +205,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("broken")
 def test_a_model_that_ends_the_process_is_replaced(beckett: Path, watch: Watch) -> None:
     """A model over which the engine ends the process: the fallback takes over, says so, and stays over restarts."""
-    with private_service(config='[stt.final]\nmodel = "deadly"\n') as service:
+    with private_service(config='[stt.final]\nmodel = "deadly"\n' + LEAN) as service:
         watcher = watch(service)
         log = (service.paths.logs / "warden.jsonl").read_text()
         assert "moonshine-tiny-en recognises what is typed in the place of deadly, with which stt-final died" in log
@@ -227,7 +228,7 @@ def test_a_model_that_cannot_be_loaded_is_replaced_at_once(
     beckett: Path, watch: Watch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A model that the engine refuses costs no death; whoever starts the service is told; if both die, it is parked."""
-    with private_service(config=f'[stt.final]\nmodel = "refused"\n{SOON_PARKED}') as service:
+    with private_service(config=f'[stt.final]\nmodel = "refused"\n{SOON_PARKED}' + LEAN) as service:
         assert "in the place of refused, which cannot be used (model refused: " in capfd.readouterr().err
         watcher = watch(service)
         watcher.play(beckett, pace=0)
@@ -240,7 +241,7 @@ def test_a_model_that_cannot_be_loaded_is_replaced_at_once(
 @pytest.mark.usefixtures("broken")
 def test_a_fallback_that_is_not_here(watch: Watch) -> None:
     """A fallback that was never pulled keeps no service from starting; when it is needed, that is told."""
-    with private_service(config=f'[stt.final]\nfallback = "absent"\n{SOON_PARKED}') as service:
+    with private_service(config=f'[stt.final]\nfallback = "absent"\n{SOON_PARKED}' + LEAN) as service:
         told = watch(service).park("stt-final")
         assert "its fallback cannot be used: model absent is not installed; run: sottovoce models pull absent" in told
 
@@ -278,14 +279,14 @@ def test_a_service_that_cannot_type_does_not_start() -> None:
         pytest.raises(
             ServiceError, match=r"stt-final died more than 1 times in 60 s and is parked \(there is no other"
         ),
-        private_service(config=config),
+        private_service(config=config + LEAN),
     ):
         pass
 
 
 def test_a_stopped_supervisord_is_told(watch: Watch) -> None:
     """`status` says why it knows nothing of the processes, at once."""
-    with private_service(config="[warden]\nstalled_after = 20\n") as service:
+    with private_service(config="[warden]\nstalled_after = 20\n" + LEAN) as service:
         assert service.process is not None
         os.kill(service.process.pid, signal.SIGSTOP)
         try:
@@ -315,7 +316,7 @@ def test_text_waits_for_its_stage(beckett: Path, watch: Watch, stage: str, waits
 
 def test_text_that_waited_too_long_is_offered(beckett: Path, watch: Watch) -> None:
     """The injector comes back later than deliver_within: nothing is typed into what has the focus by then."""
-    with private_service(config=f"deliver_within = 1.0\n{SOON_PARKED}") as service:
+    with private_service(config=f"deliver_within = 1.0\n{SOON_PARKED}" + LEAN) as service:
         watcher = watch(service)
         watcher.park("inject")
         watcher.record(beckett)
@@ -328,7 +329,7 @@ def test_text_that_waited_too_long_is_offered(beckett: Path, watch: Watch) -> No
 
 def test_who_ends_in_order_is_started_again(watch: Watch) -> None:
     """A stage that ends with 0 though supervisord did not ask it to, which supervisord takes for good, is started."""
-    with private_service(config=SOON_PARKED) as service:
+    with private_service(config=SOON_PARKED + LEAN) as service:
         watcher = watch(service)
         before = watcher.pid("vad")
         watcher.kill("vad", signal.SIGTERM)
@@ -346,7 +347,7 @@ def test_an_utterance_that_kills_the_recogniser_is_given_up(
     peace, poisonous = tmp_path / "peace.wav", tmp_path / "poison.wav"
     samples = (samples * 0.9).astype(np.int16)
     soundfile.write(peace, samples, SAMPLE_RATE)
-    with private_service() as service:
+    with private_service(config=LEAN) as service:
         watcher = watch(service)
         watcher.play(peace, pace=0)
         rows = watcher.rows()
@@ -370,7 +371,7 @@ def test_an_utterance_that_kills_the_recogniser_is_given_up(
 
 def test_a_stage_that_hangs_before_it_has_a_page_is_replaced(site: Path, watch: Watch) -> None:
     """A process that hangs in an import, and is not stopped, is killed after `starting_limit`."""
-    with private_service(config="[warden]\nstarting_limit = 1.0\n") as service:
+    with private_service(config="[warden]\nstarting_limit = 1.0\n" + LEAN) as service:
         watcher = watch(service)
         (site / "hang").touch()
         watcher.kill("transform")
@@ -388,7 +389,7 @@ def test_a_stage_that_grows_is_restarted_between_utterances(
     samples, _ = soundfile.read(beckett, dtype="int16")
     twice = tmp_path / "twice.wav"  # the leak is found within 6 s, while he speaks
     soundfile.write(twice, np.concatenate([samples, samples]), SAMPLE_RATE)
-    with private_service(config=f"{SOON_PARKED}growth = 25\nmemory_every = 0.1\n") as service:
+    with private_service(config=f"{SOON_PARKED}growth = 25\nmemory_every = 0.1\n" + LEAN) as service:
         watcher = watch(service)
         (site / "leak").touch()
         before = watcher.pid("stt-final")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from stages import LEAN
 
 from sottovoce.actors.audiofile import decode_file
 from sottovoce.ops.live import feed
@@ -34,7 +35,7 @@ def test_speech(tmp_path: Path) -> None:
         parts += [hush, decode_file(spoken)]
     recording = tmp_path / "recording.wav"
     soundfile.write(recording, np.concatenate([*parts, hush]), SAMPLE_RATE)
-    with private_service() as service:
+    with private_service(config=LEAN) as service:
         typed = [event.body for event in feed(service.paths, recording, pace=0) if isinstance(event.body, Typed)]
         text = service.text()
     followed = ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stages import LEAN
 
 from sottovoce import actors, models, ops, protocol, shm
 from sottovoce.actors.supervisor import Supervisor
@@ -216,7 +217,7 @@ def test_no_dictated_words_are_left_in_any_file(beckett: Path, keep: str) -> Non
     Nothing is written to the cache but when a model was used; licences there hold two words of anything.
     """
     before = cached()
-    with private_service(config=f'[history]\nkeep = "{keep}"\n') as service:
+    with private_service(config=f'[history]\nkeep = "{keep}"\n' + LEAN) as service:
         texts = [
             event.body.text
             for event in feed(service.paths, beckett)

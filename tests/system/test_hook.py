@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stages import LEAN
+
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService, private_service
@@ -24,7 +26,9 @@ def hooked(folder: Path, hook: str, timeout: float) -> Iterator[PrivateService]:
     program = folder / "hook"
     program.write_text(f"#!/bin/sh\n{hook}\n")
     program.chmod(0o700)
-    with private_service(config=f"[hook]\ncommand = [{json.dumps(str(program))}]\ntimeout = {timeout}\n") as service:
+    with private_service(
+        config=f"[hook]\ncommand = [{json.dumps(str(program))}]\ntimeout = {timeout}\n" + LEAN
+    ) as service:
         yield service
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from soundserver import PipeWire, SoundServer, sound_server
-from stages import wait_idle, wait_until
+from stages import LEAN, wait_idle, wait_until
 
 from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.protocol.bus import Subscriber
@@ -100,7 +100,7 @@ def dictation(request: pytest.FixtureRequest, beckett: Path) -> Iterator[Dictati
     with sound_server("desk", "head", kind=request.param) as server, pytest.MonkeyPatch.context() as patch:
         for name in names:
             patch.setenv(name, server.environ[name])
-        with private_service(config='[capture]\ndevice = "The-desk"\n') as service:
+        with private_service(config='[capture]\ndevice = "The-desk"\n' + LEAN) as service:
             running = Dictation(service, server)
             yield running
             running.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from desktop import Window
+from stages import LEAN
 
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService, private_service
@@ -56,7 +57,7 @@ def sottovoce(service: PrivateService, *arguments: str) -> str:
 
 def test_code_in_a_terminal(window: Window, said: Path) -> None:
     """In a terminal code is written; prose once `sottovoce mode` has said so, and code again when it is taken back."""
-    with private_service(root=Path("/dev/shm"), backends=("auto",), config=_TERMINALS) as service:
+    with private_service(root=Path("/dev/shm"), backends=("auto",), config=_TERMINALS + LEAN) as service:
         bodies = [event.body for event in feed(service.paths, said, pace=0)]
         assert window.wait_for(CODE) == CODE
         states = [body for body in bodies if isinstance(body, ModeState)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stages import wait_until
+from stages import LEAN, wait_until
 
 from sottovoce.actors import failpoints
 from sottovoce.actors.supervisor import Supervisor
@@ -56,7 +56,7 @@ HARMFUL: dict[str, Damage] = {
 @pytest.fixture(scope="module")
 def service(beckett: Path) -> Iterator[PrivateService]:
     """A service whose stages may die often: each SIGBUS is one death."""
-    with private_service(config="[warden]\nrestarts = 100\n") as running:
+    with private_service(config="[warden]\nrestarts = 100\n" + LEAN) as running:
         yield running
 
 
@@ -124,7 +124,7 @@ def test_a_ring_that_is_replaced_under_a_frozen_vad(
     """The VAD stops with a segment in its hands, the recording goes on in a new ring: no word is missed or doubled."""
     monkeypatch.setenv(failpoints.VARIABLE, str(tmp_path))
     fired = tmp_path / failpoints.FIRED
-    with private_service() as service:
+    with private_service(config=LEAN) as service:
         journal = Journal(service.paths.journal(keep="30d"))
 
         def stream() -> int:
@@ -151,7 +151,7 @@ def test_a_ring_that_is_replaced_under_a_frozen_vad(
 @pytest.mark.parametrize("damage", ["header of noise", "cut to half a frame"])
 def test_a_ring_that_was_damaged_while_nobody_ran_is_replaced(tmp_path: Path, beckett: Path, damage: str) -> None:
     """The whole service is killed in mid-sentence and its ring damaged: the next start says so, and types the rest."""
-    with private_service() as service:
+    with private_service(config=LEAN) as service:
         paths, onsets = service.paths, 0
         supervisord = whole.running(paths)
         assert supervisord is not None
@@ -200,7 +200,7 @@ def test_damaged_counters_cost_no_word(service: PrivateService, beckett: Path, d
     rows, _ = dictate(service, beckett, strike)
     assert {row.state for row in rows} == {"typed"}
     assert words(service.text().removeprefix(before)) == WORDS
-    assert len(whole.status(service.paths)["stages"]) == 8  # type: ignore[arg-type]
+    assert len(whole.status(service.paths)["stages"]) == 7  # type: ignore[arg-type]
     assert not any("stalled" in line for line in (service.paths.logs / "warden.jsonl").read_text().splitlines())
 
 

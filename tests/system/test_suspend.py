@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from soundserver import PipeWire, SoundServer, sound_server
-from stages import wait_idle, wait_until
+from stages import LEAN, wait_idle, wait_until
 
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.ops.private import PrivateService, private_service
@@ -151,7 +151,7 @@ def suspended(kind: type[SoundServer], config: str = "") -> Iterator[Suspended]:
     with sound_server("desk", kind=kind) as server, pytest.MonkeyPatch.context() as patch:
         for name in ("PULSE_SERVER", "ALSA_CONFIG_PATH", "PULSE_LATENCY_MSEC"):
             patch.setenv(name, server.environ[name])
-        with private_service(config=config) as service:
+        with private_service(config=config + LEAN) as service:
             subscriber = Subscriber(service.paths, ("notice",))
             try:
                 yield Suspended(service, server, subscriber)
@@ -196,7 +196,7 @@ def test_all_are_stopped_for_seconds(beckett: Path, kind: type[SoundServer], sta
 def test_the_warden_goes_on_before_the_others(beckett: Path) -> None:
     """Whoever was stopped with all the others and is the first to go on does not take them for hung."""
     # Two turns are enough for it to kill; what it allows leaves room for several of its own, each of half a second.
-    with private_service(config=f"[warden]\nstalled_after = {STOPPED_S - 1}\n") as service:
+    with private_service(config=f"[warden]\nstalled_after = {STOPPED_S - 1}\n" + LEAN) as service:
         _the_warden_goes_on(service)
 
 
