@@ -22,9 +22,10 @@ class Casing:
 
     def __init__(self, rules: Rules) -> None:
         self.typography = Typography(rules)
-        self._capitals = {word.lower(): word for word in rules.capitals}
+        self.capitals = {word.lower(): word for word in rules.capitals}
+        """How words are written that have a capital everywhere, by the word in lower case."""
         # Engines write either apostrophe.
-        self._capitals |= {k.replace("'", "’"): v.replace("'", "’") for k, v in self._capitals.items()}
+        self.capitals |= {k.replace("'", "’"): v.replace("'", "’") for k, v in self.capitals.items()}
         self._abbreviations = frozenset(rules.abbreviations)
         self._function_words = frozenset(rules.function_words)
         self._small_words = frozenset(rules.small_words)
@@ -34,7 +35,7 @@ class Casing:
 
         `core` is the word in lower case without the marks and brackets around it. The list marker (i) stays.
         """
-        written = self._capitals.get(core)
+        written = self.capitals.get(core)
         return word if written is None or word[-1] == ")" else word.replace(core, written, 1)
 
     def raised(self, word: str) -> str:

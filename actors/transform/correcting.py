@@ -50,6 +50,19 @@ class Correcting(Composer):
         if self._steps is not None:
             self._told.append(len(self._steps))
 
+    def words(self, chunks: list[str], bare: list[str]) -> None:
+        """Add words between which there is no command."""
+        self._waiting += chunks
+        self._cores += bare
+        lookup = self._lookup
+        for chunk in chunks:
+            piece = lookup[chunk]
+            if piece is not None and piece.begins:
+                self._touched = True
+                break
+        if self._steps is not None:
+            self._told += [len(self._steps)] * len(chunks)
+
     def unpause(self) -> None:
         """Take back what the engine wrote for a pause after the last word."""
         self._write()
@@ -88,24 +101,23 @@ class Correcting(Composer):
     def _write(self) -> None:
         if not self._waiting:
             return
-        # Composer.word, and not super().word, which Python 3.11 looks up anew for each of the words.
         if self._touched:
             self._touched = False
             self._correct()
         else:
-            for chunk, core in zip(self._waiting, self._cores):  # noqa: B905 - `strict` costs what it takes to pass it
-                Composer.word(self, chunk, core)
+            self._compose(self._waiting, self._cores)
         self._waiting, self._cores, self._told = [], [], []
 
     def _correct(self) -> None:
         written, fired = rewritten(self._lookup, self._waiting)
-        cores = self._cores
-        if fired:
-            cores = [chunk.lower().rstrip(MARKS) for chunk in written]
-            self._fired.extend(fired)
-            if self._steps is not None:
-                for before, hit in enumerate(fired):
-                    self._steps.insert(self._told[hit.at] + before, corrected(hit))
+        if not fired:
+            self._compose(written, self._cores)
+            return
+        self._fired.extend(fired)
+        if self._steps is not None:
+            for before, hit in enumerate(fired):
+                self._steps.insert(self._told[hit.at] + before, corrected(hit))
+        cores = [chunk.lower().rstrip(MARKS) for chunk in written]
         for chunk, core in zip(written, cores, strict=True):
             if isinstance(chunk, Snippet):
                 self._snippet(chunk)

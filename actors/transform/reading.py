@@ -54,8 +54,11 @@ class Reading:
         apart = True  # the start of an utterance sets a command off as another command before it does
         while at < count:
             if writes and bare[at] not in starts:  # most words
-                composer.word(chunks[at], bare[at])
+                begun = at
                 at += 1
+                while at < count and bare[at] not in starts:
+                    at += 1
+                composer.words(chunks[begun:at], bare[begun:at])
                 apart = False
                 continue
             found = longest(heard, at)
