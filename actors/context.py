@@ -157,7 +157,7 @@ class ContextDecoder:
                 mark = "" if known[-1].isalnum() else known[-1]
                 return Decoded(
                     text=text, language=joint.language, audio_s=(end - first) / SAMPLE_RATE, decode_s=spent,
-                    continues=not mark, mend=self._mend(mark),
+                    continues=not mark, mend=self._mend(mark), reheard=joint.reheard,
                 )  # fmt: skip
         alone = self._decode(samples(first, end))
         text = alone.text

@@ -20,6 +20,8 @@ Each rule has limits that a model may have its own of (`GuardSettings`, in its c
 - *clicks*: keys and knocks that the VAD took for speech, far apart.
 - *another writing*: Chinese letters in English; a sentence in Latin letters only, where the language is not written so.
   Names are: up to three words in Latin letters pass in any language.
+- *hardly speech*: what was heard without end at first, and shortly once there was silence behind it (`actors.rehear`),
+  where the segment is as good as silent. So a word that is cut off is typed, and noise is not.
 - *what models say to silence*, a known phrase and nothing else, where the segment is as good as silent: so soft, so
   even, or for the VAD so doubtful or so sparse as speech never is. "Thank you." is a sentence that people dictate.
 """
@@ -51,6 +53,8 @@ EVEN_DB: Final = 9.0
 """And so is one whose level varies by less than this. The clips under noise 10 dB below them come to 14 at least."""
 SPARSE: Final = 0.3
 """And one that is speech, for the VAD, for a smaller share. The clips come to 0.55 at least."""
+_SURE_AGAIN: Final = 0.75
+"""For what was heard a second time the VAD must be as sure: of the clips it is 0.74 sure at least, under noise too."""
 _SHORTEST_S: Final = 0.25
 _AROUND_S: Final = 0.3  # speech that the VAD leaves out at the ends of what it hears
 _LONG_S: Final = 3.0  # so long a segment may be asked how much of it is speech
@@ -83,6 +87,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The VAD's mean probability over these."""
     log_prob: float | None = None
     """`Result.log_prob`."""
+    reheard: bool = False
+    """`Result.reheard`."""
     language: str = ""
     """The language that the text must be in (`models.spoken`); empty for any."""
     settings: GuardSettings = GuardSettings()
@@ -168,6 +174,9 @@ def _reasons(text: str, seconds: float, evidence: Evidence) -> Iterator[str]:
         yield f"speech in {evidence.speech_s:.1f} s of {seconds:.1f} s only"
     if limits.scripts and _foreign(_scripts(text), words, evidence.language):
         yield f"not in the writing of language {evidence.language}"
+    unsure = evidence.sure is not None and evidence.sure < _SURE_AGAIN
+    if evidence.reheard and (unsure or nearly_silent(seconds, evidence)):
+        yield "what the model rambled about was hardly speech"
     if limits.phrases and nearly_silent(seconds, evidence) and _known(text):
         yield "what the model says to silence"
 

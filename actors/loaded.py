@@ -105,7 +105,7 @@ class Loaded:
         """
         return Evidence(
             loudness=None if samples is None else loudness(samples), speech_s=speech_s, sure=sure,
-            log_prob=result.log_prob, language=self.language, settings=self.guard,
+            log_prob=result.log_prob, reheard=result.reheard, language=self.language, settings=self.guard,
         )  # fmt: skip
 
     def told(self) -> Iterator[str]:

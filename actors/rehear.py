@@ -43,7 +43,7 @@ def rehear(decode: Decode) -> Decode:
             again = decode(np.pad(samples, (0, round(silence_s * SAMPLE_RATE))))
             spent += again.decode_s
             if again.text.strip() and not rambles(again.text, seconds):
-                return msgspec.structs.replace(again, audio_s=first.audio_s, decode_s=spent)
+                return msgspec.structs.replace(again, audio_s=first.audio_s, decode_s=spent, reheard=True)
         return msgspec.structs.replace(first, decode_s=spent)
 
     return heard

@@ -24,6 +24,7 @@ from sottovoce.actors.audiofile import decode_file
 from sottovoce.actors.detector import Detector
 from sottovoce.actors.gain import Gain
 from sottovoce.actors.guard import Evidence, compression_ratio, loudness, refuse
+from sottovoce.actors.rehear import rehear
 from sottovoce.actors.segmenter import Closed
 from sottovoce.models import EngineSettings, SileroVad, Store, load_recogniser, spoken
 from sottovoce.models.budget import admit
@@ -78,7 +79,7 @@ class Judge:
         store = Store()
         leave = admit(store, model, EngineSettings(threads=threads), memory or MemoryConfig())
         entry = store.catalogue[model]
-        self._engine = load_recogniser(entry, leave.directory, leave.settings)
+        self._decode = rehear(load_recogniser(entry, leave.directory, leave.settings).decode)
         self._guard, self._language = entry.guard, spoken(entry, "")
         self._vad_config = VadConfig()
         self._detector = Detector(self._vad_config)
@@ -98,14 +99,16 @@ class Judge:
 
     def judge(self, samples: Samples) -> Judged:
         """Decode a segment and ask the guard."""
-        result = self._engine.decode(samples)
+        result = self._decode(samples)
         text, seconds = result.text.strip(), len(samples) / SAMPLE_RATE
         speech_s, sure = self._listen(samples)
         evidence = Evidence(
             loudness=loudness(samples), speech_s=speech_s, sure=sure, log_prob=result.log_prob,
-            language=self._language, settings=self._guard,
+            reheard=result.reheard, language=self._language, settings=self._guard,
         )  # fmt: skip
-        alone = Evidence(log_prob=result.log_prob, language=self._language, settings=self._guard)
+        alone = Evidence(
+            log_prob=result.log_prob, reheard=result.reheard, language=self._language, settings=self._guard
+        )
         level = msgspec.structs.replace(alone, loudness=evidence.loudness)
         reasons = [refuse(text, seconds, each) if text else "no words" for each in (alone, level, evidence)]
         return Judged(text, seconds, evidence, *reasons)

@@ -39,6 +39,8 @@ class Result(msgspec.Struct, frozen=True):
     """Seconds it took."""
     load_s: float = 0.0
     """Seconds that loading the model took, once."""
+    reheard: bool = False
+    """Whether the decoder came to no end at first, and this is what it heard with silence behind (`actors.rehear`)."""
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -230,3 +230,12 @@ def test_no_reason_holds_a_word_of_the_text() -> None:
     reasons = [refuse(text, 1.0, Evidence(language="en", speech_s=0.9)) for text in texts]
     assert all(reasons)
     assert not any(word.lower() in str(reason).lower() or "Ксил" in str(reason) for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("sure", "reheard", "refused"), [(0.65, True, True), (0.9, True, False), (0.65, False, False), (None, True, False)]
+)
+def test_what_was_heard_a_second_time_must_be_speech(sure: float | None, reheard: bool, refused: bool) -> None:
+    """A word that is cut off is typed; noise that the model rambled about at first is not, however short it is then."""
+    reason = refuse("I am", 2.0, Evidence(reheard=reheard, sure=sure, speech_s=1.5))
+    assert (reason is not None) is refused
