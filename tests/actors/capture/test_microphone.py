@@ -235,8 +235,8 @@ def test_the_default_is_not_followed_where_that_is_not_wanted(
     recorded.wait_for_more(1.0)
     desk = "Source: " + source_index(plugged, "desk")
     stages.wait_until(lambda: desk in plugged.pactl("list", "source-outputs"), recorded.process)
-    assert recorded.counted("gaps") == 0
-    assert recorded.counted("reopened") <= 1  # where the server is slow to put it back
+    # Where a busy server is slow to put it back it is opened again, which is a gap, and told.
+    assert recorded.counted("gaps") <= recorded.counted("reopened") <= 1
     plugged.unplug("desk")
     recorded.wait_for_word("The-desk is gone")
     plugged.plug("desk")
