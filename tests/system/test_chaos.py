@@ -295,8 +295,7 @@ def test_nothing_is_lost(beckett: Path) -> None:
         loss=0.1, tell=told.append,
     )  # fmt: skip
     assert not bench_chaos.failed(report), {name: report[name] for name in bench_chaos.ZERO}
-    assert (report["unexpected"], report["stuck"]) == (0, 0)
-    assert report["not_back"] <= 5  # back, or all would not be typed, and not heard in time on a busy machine
+    assert (report["unexpected"], report["stuck"], report["not_back"]) == (0, 0, 0)
     assert report["kills"] >= len(failpoints.POINTS) + 2
     assert report["utterances"] == report["typed"] + report["suppressed"] + report["in_doubt"] + report["late"]
     assert len(report["points"]) > len(failpoints.POINTS) // 2
