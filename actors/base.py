@@ -42,9 +42,9 @@ from sottovoce.shm import CountersPage, ShmFull
 
 TICK_MS = 250
 """Longest sleep of a loop while there is something to do, and so the longest that a lost message delays anything."""
-IDLE_TICK_MS = 500
-"""The same where nothing was heard for a while: a turn costs 0.35 ms, most of it since nothing of it is in a cache any
-more, and eight stages that turn four times a second take 1.5 % of a core for nothing."""
+IDLE_TICK_MS = 750
+"""The same where nothing was heard for a while: a turn costs 0.35 to 0.6 ms, most of it since nothing of it is in a
+cache any more. Eight stages that turn twice a second take up to 1.2 % of a core for nothing, where 1 % is allowed."""
 _IDLE_AFTER_S = 5.0
 _LOCK_PATIENCE_S = 2.0  # a lock is held for milliseconds, unless its holder is stopped, which the warden ends
 STATES = ("loading", "ready", "busy", "stopping")

@@ -244,6 +244,7 @@ class Attack:
         """Note which stage is back."""
         body = event.body
         if isinstance(body, StageState) and body.state == "ready":
+            self._collect()  # while `up` ran, a stage may have fallen at a fail point and come back
             for strike in self.strikes:
                 successor = strike.stage == body.stage and strike.pid != body.pid and event.t_ns > strike.t_ns
                 if strike.back_ns is None and successor:

@@ -8,6 +8,7 @@ what a program that keeps a socket open would save (`request_to_typed_s`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -29,15 +30,15 @@ from sottovoce.protocol.clocks import SAMPLE_RATE, now_ns
 from sottovoce.protocol.config import Config, load_config
 from sottovoce.protocol.control import request
 from sottovoce.protocol.journal import Journal
-from sottovoce.protocol.messages import CaptureStarted
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import Recording
-from sottovoce.shm import FRAME_SAMPLES
+from sottovoce.shm import FRAME_SAMPLES, RingCorrupt, RingMissing, RingReader, RingStale
 
 SAMPLE: Final = "beckett"
 _LATEST_S: Final = 0.2  # by so much after a word people let go
 _SETTLED_S: Final = 0.3  # of speech before the first release: what is shorter than a word is not typed
 _LIMIT_S: Final = 60.0
+_LOOK_S: Final = 0.02
 _COMMAND: Final = (sys.executable, "-P", "-m", "sottovoce.ops.entry", "ptt", "up")
 
 
@@ -110,7 +111,7 @@ def _release(
     if not pressed["changed"]:
         raise OpsError("the service is recording already; end that first with `sottovoce stop`")
     generation = pressed["generation"]
-    began_ns = _began_ns(subscriber, generation)
+    began_ns = _began_ns(paths, journal, generation)
     time.sleep(max(0.0, seconds - (now_ns() - began_ns) / 1e9))
     released_ns = now_ns()
     environment = {**os.environ, **paths.environment()}
@@ -144,14 +145,20 @@ def _release(
     }
 
 
-def _began_ns(subscriber: Subscriber, generation: int) -> int:
-    """Return when the first sample of a recording was about to enter the ring."""
+def _began_ns(paths: Paths, journal: Journal, generation: int) -> int:
+    """Return when the first sample of a recording entered the ring, by the ring: the message that tells so may be lost.
+
+    (A subscriber that has just connected is not heard of yet by who publishes.)
+    """
     deadline = time.monotonic() + _LIMIT_S
     while time.monotonic() < deadline:
-        subscriber.wait(0.1)
-        for event in subscriber.drain():
-            if isinstance(event.body, CaptureStarted) and event.body.generation == generation:
-                return event.t_ns
+        recording = journal.recording(generation)
+        if recording is not None and recording.first is not None:
+            with contextlib.suppress(RingMissing, RingStale, RingCorrupt), RingReader.attach(paths.ring) as reader:
+                frame = reader.frame(recording.first)
+                if reader.stream == recording.stream and frame is not None:
+                    return frame.capture_ns - (frame.end - recording.first) * 10**9 // SAMPLE_RATE
+        time.sleep(_LOOK_S)
     raise OpsError(f"recording {generation} did not begin within {_LIMIT_S:g} s; see `sottovoce logs capture`")
 
 

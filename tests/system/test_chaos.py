@@ -24,7 +24,7 @@ from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.ops.verdict import Played, Tally, compare
 from sottovoce.protocol.bus import Subscriber
-from sottovoce.protocol.messages import Notice, NotTyped
+from sottovoce.protocol.messages import Event, Notice, NotTyped, StageState
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import Recording, State, UtteranceRow
 
@@ -239,6 +239,20 @@ def test_recovery_is_told_with_and_without_the_load(tmp_path: Path) -> None:
     assert report["recovery_without_load_s"] == {"n": 2, "p50": 0.75, "p95": 0.975, "max": 1.0}
     assert report["load_s"]["stt-final"]["max"] == 1.5
     assert report["up_again_s"]["max"] == 3.0
+
+
+def test_a_stage_that_fell_unseen_is_back(tmp_path: Path) -> None:
+    """A fail point that fired while the attack looked elsewhere is noted before the `ready` of the next process."""
+    paths = Paths(tmp_path / "run", tmp_path / "state", tmp_path / "config.toml")
+    attack = Attack(
+        PrivateService(paths, tmp_path / "typed", 0.0), tmp_path, random.Random(1), kills=3, every=1, aimed=0, frozen=0,
+        supervisord=0,
+    )  # fmt: skip
+    (tmp_path / failpoints.FIRED).write_text("inject.after_type 7 SIGKILL 1000\n")
+    ready = StageState(stage="inject", pid=8, state="ready")
+    attack.hear(Event(src="inject", boot="b", seq=1, t_ns=2000, trace="", topic="state.stage", body=ready))
+    assert [(strike.pid, strike.successor) for strike in attack.strikes] == [(7, 8)]
+    assert not attack.waiting
 
 
 # -- the service -------------------------------------------------------------------------------------------------------
