@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -170,18 +170,18 @@ def try_(
     """Show what corrections make of a text, and which of them. Nothing is counted as a use."""
     import msgspec
 
-    from sottovoce.actors.transform.corrections import Corrections
+    from sottovoce.actors.transform.learned import in_force
     from sottovoce.protocol.config import load_config
+    from sottovoce.protocol.messages import Mode
     from sottovoce.protocol.paths import Paths
 
+    known: tuple[str, ...] = get_args(Mode)
+    if mode not in known:
+        raise typer.BadParameter(f"{mode!r} is not a mode; there are: {', '.join(known)}", param_hint="--mode")
     settings = load_config(Paths.from_environment().config).transform
     with opened() as store:
         entries = store.all()
-    corrections = Corrections.of_language(
-        entries, settings.language, least=settings.phonetic, fillers=settings.fillers,
-        mask=settings.profanity == "mask",
-    )  # fmt: skip
-    chunks, fired = corrections.apply(" ".join(text).split(), mode=mode)
+    chunks, fired = in_force(entries, settings).apply(" ".join(text).split(), mode=mode)
     if as_json:
         print_json({"text": " ".join(chunks), "fired": msgspec.to_builtins(fired)})
         return

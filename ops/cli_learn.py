@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -48,7 +49,7 @@ def learn(
     before, after = _texts(files, utterance)
     changes = _edits(before, after)
     wanted = [edit for edit in changes if not edit.common]
-    if not as_json:
+    if not (as_json and yes):  # nobody agrees to what was not shown
         _show(changes)
     found = [_of(edit, match, case, mode) for edit in wanted]
     if found and (yes or _agreed(len(found), asked_by_pipe=utterance is not None)):
@@ -61,6 +62,10 @@ def learn(
         print("nothing to learn from: no word was put right", file=sys.stderr)
     elif found:
         print("not kept; --yes keeps them", file=sys.stderr)
+    else:
+        one = changes[0]
+        command = f"sottovoce learn {shlex.quote(one.heard)} {shlex.quote(one.write)}"
+        print(f"nothing is kept; to learn it all the same: {command}", file=sys.stderr)
 
 
 def _of(edit: Edit, match: str, case: Any, mode: list[str] | None) -> Correction:
@@ -93,7 +98,6 @@ def _edited(text: str) -> str | None:
     Raises:
         OpsError: it cannot be started, or gives up.
     """
-    import shlex
     import subprocess
     import tempfile
 

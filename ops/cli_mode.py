@@ -83,7 +83,7 @@ def _known(name: str) -> Mode:
 
 
 def _show_focused(*, as_json: bool) -> None:
-    from sottovoce.actors.transform.focus import FocusUnknown, focused
+    from sottovoce.actors.focus import FocusUnknown, focused
 
     try:
         window = focused(os.environ)

@@ -79,15 +79,16 @@ def rules_check(
     from sottovoce.protocol.paths import Paths
 
     language = language or _configured()
+    ours = {phrase for phrase, _ in spoken_in(read(shipped(language)))}
     path = file or own(Paths.from_environment().config, language)
     if file is None and not path.exists():
         print(f"{path}: not there, so the rules are those of Sottovoce alone")
         return
     mine = {phrase for phrase, _ in spoken_in(read(path))}
     Transformer.load(language, own=path)
-    replaced = sorted(mine & {phrase for phrase, _ in spoken_in(read(shipped(language)))})
+    replaced = sorted(mine & ours)
     instead = f", in the place of shipped ones: {', '.join(replaced)}" if replaced else ""
-    print(f"{path}: sound; {len(mine)} phrases{instead}")
+    print(f"{path}: sound; {len(mine)} phrase{'' if len(mine) == 1 else 's'}{instead}")
 
 
 def bench_transform(

@@ -12,7 +12,7 @@ from sottovoce.actors.transform.asking import CONTEXT, TRIGGERS
 from sottovoce.actors.transform.context import Mode
 from sottovoce.actors.transform.corrections import Corrections
 from sottovoce.actors.transform.rulebook import Rule, Rules
-from sottovoce.ops.commands import EDITS, ONLY, SHOWN
+from sottovoce.ops.commands import BREAKS, EDITS, ONLY, SHOWN
 from sottovoce.protocol.correction import Correction
 
 EXAMPLES: Final = (
@@ -141,14 +141,15 @@ the tables is words: hash, pound, plus, equals, pipe, mister, doctor and one are
 _PHRASE: Final = """
 A phrase ends with the utterance, at the next command, at a mark that the model puts, or at the words that end it. By
 themselves capitals come at the start of a sentence, in "I" and its contractions, after an opening quote, in weekdays
-and months; not after a decimal point, and not after an abbreviation.
+and months (march, may and august: in full dates); not after a decimal point, and not after an abbreviation.
 
 """
 
 _MODES: Final = """
-`dictation` is prose. `code` has a table of its own as well, below, and puts no capitals. In `verbatim` every word is a
-word. In `spelling` words are letters. In `command` only commands are heard, and nothing else is typed. A mode can also
-be chosen with `sottovoce mode`, or by the application that has the focus: [operations.md](operations.md#modes).
+`dictation` is prose. `code` has a table of its own as well, below, and puts no capitals; the mark with which the
+model ends a sentence goes, and a letter by itself is small. In `verbatim` every word is a word. In `spelling` words
+are letters. In `command` only commands are heard, and nothing else is typed. A mode can also be chosen with
+`sottovoce mode`, or by the application that has the focus: [operations.md](operations.md#modes).
 """
 
 _LEARN: Final = """
@@ -313,6 +314,9 @@ def _said(spoken: Iterable[str]) -> str:
 def _written(write: str) -> str:
     if write in SHOWN:
         return SHOWN[write]
+    for end in BREAKS:
+        if write.endswith(end):
+            return f"{_written(write.removesuffix(end))} and {SHOWN[end]}"
     if not write.strip():
         return "space"
     fence = "`` " if "`" in write else "`"

@@ -54,10 +54,11 @@ def made(heard: str, write: str, match: str, case: Any, mode: list[str] | None) 
         typer.BadParameter: it could never be heard, or not be written.
     """
     from sottovoce.ops.edits import match_for
-    from sottovoce.protocol.correction import Correction
+    from sottovoce.protocol.correction import Correction, check_modes
 
     heard = " ".join(heard.split())
     try:
+        check_modes(mode or ())
         return Correction(
             heard=heard, write=write, case=case, modes=tuple(sorted(set(mode or ()))),
             match=match_for(heard, write) if match == "auto" else match,  # type: ignore[arg-type]

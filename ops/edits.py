@@ -31,8 +31,8 @@ def edits(before: str, after: str, common: Container[str]) -> list[Edit]:
     """Return what a correction might be learned from, each once, in its order.
 
     The two texts are compared word by word (Ratcliff and Obershelp, by difflib). What was only inserted or deleted, put
-    into quite other words, or given other marks, says nothing about hearing; nor does a capital at the start of a
-    sentence.
+    into quite other words, or given other marks, says nothing about hearing; nor does another number, or a capital at
+    the start of a sentence.
     """
     old, new = _Text(before), _Text(after)
     found: dict[tuple[str, str], Edit] = {}
@@ -88,6 +88,8 @@ def _changes(old: _Text, new: _Text) -> Iterator[tuple[str, str]]:
 
 
 def _learnable(pair: tuple[str, str]) -> bool:
+    if not any(map(str.isalpha, pair[0])):
+        return False  # a number that was put right is right elsewhere
     try:
         Correction(heard=pair[0], write=pair[1])
     except ValueError:

@@ -139,14 +139,20 @@ class History:
         if row.text is None:
             from sottovoce.actors.transform import Context, Transformer
             from sottovoce.actors.transform.edits import Edits
+            from sottovoce.actors.transform.learned import Learned
             from sottovoce.actors.transform.numbers import mode_of
             from sottovoce.actors.transform.rulebook import own
+            from sottovoce.protocol.corrections import database_path
 
             settings = self._config.transform
             transformer = Transformer.load(settings.language, own=own(self._paths.config, settings.language))
             if self._config.edits.enabled:
                 text = Edits(transformer.rules, keys=self._config.edits.keys).find(text).text
-            text = transformer.apply(text, Context(), numbers=mode_of(settings))[0]
+            learned = Learned(database_path(self._paths), settings)
+            if database_path(self._paths).exists():
+                learned.look()  # what is wrong with it the stage tells; the text goes without, as it would there
+            learned.close()
+            text = transformer.apply(text, Context(), numbers=mode_of(settings), corrections=learned.corrections)[0]
             if not text:
                 raise OpsError(f"utterance {ordinal} holds commands only; there is nothing to type")
         self._require_injector()

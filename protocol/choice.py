@@ -22,6 +22,7 @@ import msgspec
 from sottovoce.protocol.config import Config
 from sottovoce.protocol.exceptions import PathError
 from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.whole import write_whole
 
 Role: TypeAlias = Literal["draft", "final"]
 ROLES: tuple[Role, ...] = ("draft", "final")
@@ -67,16 +68,7 @@ def write(paths: Paths, role: Role, choice: Choice) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    path = _file(paths, role)
-    partly = path.with_suffix(f".{os.getpid()}.partly")
-    try:
-        descriptor = os.open(partly, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(choice))
-        partly.replace(path)
-    except OSError:
-        partly.unlink(missing_ok=True)
-        raise
+    write_whole(_file(paths, role), msgspec.json.encode(choice))
 
 
 def forget(paths: Paths, role: Role) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 MOST_WORDS: Final = 5
 """Of a phrase that is looked for."""
+MODES: Final = ("dictation", "code", "verbatim")
+"""Those that write words: in spelling there are letters alone, in command nothing is written."""
 Match: TypeAlias = Literal["exact", "sound"]
 LetterCase: TypeAlias = Literal["written", "heard", "upper", "lower"]
 """`written`: as it is in the correction. `heard`: as the words in whose place it comes: small letters, a capital first,
@@ -18,6 +21,20 @@ _LONGEST: Final = 10_000
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters but tab and new line: they would act on the window. Lone surrogates have no UTF-8."""
 _MODE = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+def check_modes(modes: Iterable[str]) -> None:
+    """Refuse a mode in which no correction would ever hold.
+
+    (Not asked of what is in the database: another version may have had another mode.)
+
+    ValueError: there is no such mode, or it writes no words.
+    """
+    for mode in modes:
+        if mode not in MODES:
+            raise ValueError(
+                f"no correction holds in the mode {mode!r}; they do in {', '.join(MODES[:-1])} and {MODES[-1]}"
+            )
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

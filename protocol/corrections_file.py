@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from sottovoce.protocol.correction import Correction
+from sottovoce.protocol.correction import Correction, check_modes
 
 Format: TypeAlias = Literal["toml", "csv"]
 FORMATS: Final[tuple[Format, ...]] = ("toml", "csv")
@@ -81,7 +81,9 @@ def read(text: str, form: Format) -> list[Found]:
                 raise ValueError(table)
             if "number" in table:
                 raise ValueError("a number is given by the database; take it out")
-            found.append(Found(line, msgspec.convert(table, Correction)))
+            correction = msgspec.convert(table, Correction)
+            check_modes(correction.modes)
+            found.append(Found(line, correction))
         except (ValueError, msgspec.ValidationError) as error:
             reasons.append(f"{where}: {error}")
     first: dict[tuple[str, tuple[str, ...]], int] = {}
@@ -131,11 +133,26 @@ def _from_toml(text: str) -> list[_Table]:
         raise FileProblem(["correction is not a list; write [[correction]] before each"])
     lines = [text.count("\n", 0, match.start()) + 1 for match in _TABLE.finditer(text)]
     if len(lines) != len(tables):  # such a line stands in a string, or the tables are written in another way
+        lines = _outside_strings(text)
+    if len(lines) != len(tables):
         lines = [0] * len(tables)
     return [
         (line, number, table if isinstance(table, dict) else "not a table")
         for number, (line, table) in enumerate(zip(lines, tables, strict=True), 1)
     ]
+
+
+def _outside_strings(text: str) -> list[int]:
+    """Return the lines with a table's header that is none of a string: what is before it can be read by itself."""
+    lines, begin = [], 0
+    for match in _TABLE.finditer(text):
+        try:
+            tomllib.loads(text[begin : match.start()])
+        except tomllib.TOMLDecodeError:
+            continue
+        begin = match.start()
+        lines.append(text.count("\n", 0, begin) + 1)
+    return lines
 
 
 def _from_csv(text: str) -> list[_Table]:

@@ -21,6 +21,7 @@ import msgspec
 
 from sottovoce.protocol.messages import Mode, ModeState
 from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.whole import write_whole
 
 _STAGE = "transform"  # files that begin with a stage's name are swept away when the service has ended
 
@@ -60,7 +61,7 @@ def wish(paths: Paths, mode: Mode | None) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    _write(_wish_file(paths), Wish(mode=mode, at_ns=time.time_ns()))
+    write_whole(_wish_file(paths), msgspec.json.encode(Wish(mode=mode, at_ns=time.time_ns())))
 
 
 def wished(paths: Paths) -> Wish | None:
@@ -83,7 +84,7 @@ def write(paths: Paths, now: InForce) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    _write(_file(paths), now)
+    write_whole(_file(paths), msgspec.json.encode(now))
 
 
 def read(paths: Paths) -> InForce | None:
@@ -119,18 +120,6 @@ def _read(path: Path, form: type[_S]) -> _S | None:
         return msgspec.json.decode(path.read_bytes(), type=form)
     except (OSError, msgspec.DecodeError):  # of another version; the next choice puts a sound one in its place
         return None
-
-
-def _write(path: Path, content: Wish | InForce) -> None:
-    partly = path.with_suffix(f"{path.suffix}.{os.getpid()}.partly")
-    try:
-        descriptor = os.open(partly, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(content))
-        partly.replace(path)
-    except OSError:
-        partly.unlink(missing_ok=True)
-        raise
 
 
 def _wish_file(paths: Paths) -> Path:

@@ -57,6 +57,18 @@ class Window:
         """Forget what has been typed so far."""
         self._seen = (self.folder / "text").stat().st_size
 
+    @contextlib.contextmanager
+    def another(self) -> Iterator[None]:
+        """Have another window in front of this one, which takes what is typed and keeps none of it. Of sway alone."""
+        before = _sway_focus(self.environ, "id")
+        user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+        with contextlib.ExitStack() as stack:
+            command = ["foot", f"--config={self.folder}/foot.ini", "sh", "-c", "exec cat >/dev/null"]
+            _start(stack, command, self.environ, self.folder, **user)
+            _wait("the other window", lambda: _sway_focus(self.environ, "id") != before)
+            yield
+        _wait("the focus", lambda: _sway_focus(self.environ, "id") == before)
+
     def wait_for(self, text: str, timeout: float = 10.0) -> str:
         """Return what has been typed as soon as that is `text`, or whatever it is after `timeout` seconds."""
         deadline = time.monotonic() + timeout
@@ -194,13 +206,13 @@ def _cookie() -> bytes:
     return struct.pack(">H", 0xFFFF) + b"".join(struct.pack(">H", len(field)) + field for field in fields)
 
 
-def _sway_focus(environ: dict[str, str]) -> str | None:
-    """Return the application that has sway's focus."""
+def _sway_focus(environ: dict[str, str], what: str = "app_id") -> str | None:
+    """Return the application that has sway's focus, or another property of its window."""
     answer = subprocess.run(["swaymsg", "-r", "-t", "get_tree"], env=environ, capture_output=True, check=False)
     nodes = [json.loads(answer.stdout)] if answer.returncode == 0 else []
     while nodes:
         node = nodes.pop()
         if node.get("focused"):
-            return str(node.get("app_id"))
+            return str(node.get(what))
         nodes += node["nodes"] + node["floating_nodes"]
     return None

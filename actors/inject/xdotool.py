@@ -19,14 +19,13 @@ with the lent keys of `keymap` none of the three lost any, and 1 ms leaves some 
 """
 
 _UNDER_POINTER: Final = 1
-_RELEASED: Final = """
-keys=$1; shift
-trap 'kill -9 "$pid"; xdotool keyup "$keys"; exit 143' TERM
-xdotool key "$@" "$keys" & pid=$!
-wait "$pid" || { status=$?; xdotool keyup "$keys"; exit "$status"; }
-"""
-"""Whatever ends `xdotool key`, the key is up at last: the X server repeats one that is down for ever. Of three texts in
-whose taking back it was killed, one had BackSpace go on until what stood before it was gone, too."""
+_ALL_KEYS: Final = " ".join(f"{code:02}" for code in range(8, 256))
+"""The keycodes: which of them a text needed would tell of the text. The server takes no notice of one that is up, nor
+of one that is down on another keyboard. (Code 8 is one that `keymap` lends; "8" would be the key of that digit.)
+
+Whatever ends xdotool, its keys are up at last: the X server repeats one that is down for ever. Of three texts in whose
+taking back it was killed, one had BackSpace go on until what stood before it was gone, too; and a text in whose typing
+it was killed had its last letter go on, at 25 a second, until somebody pressed that key."""
 _TIMEOUT_S: Final = 5.0  # asking for the focus takes 3 ms here
 
 
@@ -127,15 +126,18 @@ class XdotoolBackend:
     def _press_key(self, keys: str, count: int) -> tool.Finished:
         options = ["--clearmodifiers", "--delay", str(self._delay_ms), "--repeat", str(count)]
         limit = _TIMEOUT_S + count * (self._delay_ms + 20) / 1000
-        argv = ["sh", "-c", _RELEASED, "xdotool", keys, *options]
-        done = tool.run(argv, environ=self._environ, timeout=limit, tidies=True)
-        return replace(done, why=done.why.replace("sh ", "xdotool ", 1))
+        return self._run(["key", *options, keys], up=keys, timeout=limit)
 
     def _press(self, text: str) -> tool.Finished:
-        argv = ["xdotool", "type", "--clearmodifiers", "--delay", str(self._delay_ms), "--file", "-"]
+        arguments = ["type", "--clearmodifiers", "--delay", str(self._delay_ms), "--file", "-"]
         limit = _TIMEOUT_S + len(text) * (self._delay_ms + 20) / 1000
         # xdotool presses Linefeed, a key that keyboards and bindings do not have, for "\n", and Return for "\r".
-        return tool.run(argv, text=text.replace("\n", "\r"), environ=self._environ, timeout=limit)
+        return self._run(arguments, text=text.replace("\n", "\r"), up=_ALL_KEYS, timeout=limit)
+
+    def _run(self, arguments: list[str], *, text: str = "", up: str, timeout: float) -> tool.Finished:
+        """Run xdotool; where it does not end well, the keys `up` are let go."""
+        amends = ["xdotool", "keyup", "--delay", "0", *up.split()]
+        return tool.run(["xdotool", *arguments], text=text, environ=self._environ, timeout=timeout, amends=amends)
 
     def _focus(self) -> int | None:
         """Return the window that has the focus, 0 for none, 1 for the one under the pointer; None if that fails."""

@@ -28,7 +28,10 @@ class Casing:
         self.capitals |= {k.replace("'", "’"): v.replace("'", "’") for k, v in self.capitals.items()}
         self._abbreviations = frozenset(rules.abbreviations)
         self._function_words = frozenset(rules.function_words)
+        self._ordinary_words = self._function_words | frozenset(rules.ordinary_words)
         self._small_words = frozenset(rules.small_words)
+        self.keywords = frozenset(rules.keywords)
+        """In code, words that are no names of functions."""
 
     def listed(self, word: str, core: str) -> str:
         """Return the word with the capital that it has everywhere ("i'm" -> "I'm").
@@ -50,17 +53,19 @@ class Casing:
             return word
         return word[:first] + upper + word[first + 1 :]
 
-    def lowered(self, word: str) -> str:
+    def lowered(self, word: str, *, named: bool) -> str:
         """Return the word without its capital if that can only have come from the start of a segment.
 
-        That is so for the closed classes of the language alone. A name, an acronym (IT, US) and "I" stay.
+        That is so for the closed classes of the language, and for words of every day unless the next word has a capital
+        as well (`named`: "World Cup"). A name, an acronym (IT, US) and "I" stay.
         """
         first = _first_letter(word)
         core = word[first:].rstrip(MARKS + CLOSERS).replace("’", "'")
         if not core[:1].isupper() or not (core[1:].islower() or len(core) == 1):
             return word
         lower = core.lower()
-        if lower in self._function_words or lower.partition("'")[0] in self._function_words:
+        known = self._function_words if named else self._ordinary_words
+        if lower in known or lower.partition("'")[0] in self._function_words:
             return word[:first] + word[first].lower() + word[first + 1 :]
         return word
 

@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 
 _ADDED: Final = 50
 """The count of words that are in the list by hand."""
+_LOWER: Final = 20
+"""Bits of a code below its upper part."""
 
 
 class Lexicon(NamedTuple):
@@ -32,17 +34,21 @@ class WordSet:
     It keeps a CRC-32 of each word, so with 160,000 of them it takes one of 27,000 other words for one of its own.
     """
 
-    __slots__ = ("_codes",)
+    __slots__ = ("_begins", "_codes")
 
     def __init__(self, words: Iterable[str]) -> None:
         self._codes = array("I", sorted(map(_code, words)))
+        # Where the codes with each upper part begin: 6 steps of a search in a place, not 17 all over the memory.
+        edges = range(0, (1 << 32) + 1, 1 << _LOWER)
+        self._begins = array("I", (bisect_left(self._codes, edge) for edge in edges))
 
     def __contains__(self, word: object) -> bool:
         if not isinstance(word, str):
             return False
-        code = _code(word)
-        at = bisect_left(self._codes, code)
-        return at < len(self._codes) and self._codes[at] == code
+        codes, code = self._codes, _code(word)
+        upper = code >> _LOWER
+        at = bisect_left(codes, code, self._begins[upper], self._begins[upper + 1])
+        return at < len(codes) and codes[at] == code
 
     def __len__(self) -> int:
         return len(self._codes)

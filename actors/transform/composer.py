@@ -10,7 +10,7 @@ from sottovoce.actors.transform.context import Caps, Case, Context, Style
 from sottovoce.actors.transform.heard import MARKS, TERMINATORS
 from sottovoce.actors.transform.rulebook import Does, Rule
 
-_AROUND = OPENERS + CLOSERS
+_AROUND = OPENERS + CLOSERS + MARKS  # MARKS as well: "?»" is no word
 _SEPARATORS: Final = {"camel": "", "pascal": "", "snake": "_", "kebab": "-", "constant": "_"}
 _NAME_PARTS: Final = re.compile(r"\w+")
 
@@ -19,9 +19,9 @@ class Composer:
     """One utterance as it is being written. Words and commands are added in their order; `finish` gives the result."""
 
     __slots__ = (
-        "_caps", "_case", "_casing", "_code", "_context", "_doubled", "_easy", "_fresh", "_glue", "_line", "_mark",
-        "_open", "_opened", "_paused", "_pending", "_phrase", "_pieces", "_spoken", "_styled", "_typography",
-        "_words_last",
+        "_caps", "_case", "_casing", "_code", "_context", "_cut", "_doubled", "_easy", "_fresh", "_glue", "_line",
+        "_mark", "_named_on", "_open", "_opened", "_paused", "_pending", "_phrase", "_pieces", "_spoken", "_styled",
+        "_typography", "_words_last",
     )  # fmt: skip
 
     def __init__(self, casing: Casing, context: Context) -> None:
@@ -43,29 +43,37 @@ class Composer:
         self._pieces: list[str] = []
         # The next word's capital may be there only because the engine took it for the start of a sentence.
         self._fresh = True
+        self._named_on = False  # the word after that has a capital too, so both may be a name
+        self._cut = False  # the engine ended a sentence at the opening mark, so it will do so at the closing one
         self._words_last = False  # the last piece is the engine's, so its marks may still be taken back
         self._opened = ""  # the opening mark that was said last, while no word stands behind it
         self._doubled = False  # the engine wrote that mark as well, so it will write the closing one
         self._easy = False  # in mid-sentence, behind a word without a mark
         self._paused = False  # the engine wrote a pause after a casing command, so it will after its word
 
-    def words(self, chunks: list[str], bare: list[str]) -> None:
+    def words(self, chunks: list[str]) -> None:
         """Add words between which there is no command, in less time than one by one."""
-        self._compose(chunks, bare)
+        self._compose(chunks)
 
-    def _compose(self, chunks: list[str], bare: list[str]) -> None:
+    def _compose(self, chunks: list[str]) -> None:
         add, capitals = self._pieces.append, self._casing.capitals
-        for chunk, core in zip(chunks, bare):  # noqa: B905 - `strict` costs what it takes to pass it
-            if self._easy and chunk.isalpha():  # most words: they find and leave the state that the one before left
+        if self._fresh and len(chunks) > 1:
+            self._named_on = chunks[1][:1].isupper() and chunks[1].lower().rstrip(MARKS) not in capitals
+        for chunk in chunks:
+            core = chunk.lower()
+            # Most words have no mark at either end: they find and leave the state that the one before left.
+            if self._easy and (chunk.isalnum() or (chunk[-1:].isalnum() and chunk[:1].isalnum())):
                 add(" " + (chunk.replace(core, capitals[core], 1) if core in capitals else chunk))
             else:  # whatever a subclass does first is done
-                Composer.word(self, chunk, core)
+                Composer.word(self, chunk, core.rstrip(MARKS))
 
     def word(self, chunk: str, bare: str) -> None:
         """Add what the engine wrote between two spaces; `bare` is it in lower case without the marks at its end."""
         if self._opened or self._paused:
             chunk = self._unmarked(chunk)
         core = bare.strip(_AROUND)
+        if self._code:
+            chunk = self._uncut(chunk, core)
         if not chunk or (self._styled and core and self._named(chunk)):
             return
         written = self._in_style(chunk, core) if self._styled and core else self._in_place(chunk, core)
@@ -125,10 +133,16 @@ class Composer:
         if self._phrase:
             self._end_phrase()
         self._easy = False
-        dropped = self._take_back(rule.keeps) + trail
+        opening = rule.attach == "right" and (rule.opens != "" or rule.write in self._typography.opening)
+        closing = rule.attach == "left" and rule.case == "same"
+        keeps = rule.keeps.replace(".", "") if closing and self._cut else rule.keeps
+        dropped = self._take_back(keeps) + trail
+        if opening or closing:  # an aside of its own keeps its full stop: "He left. (So did I.)"
+            aside = self._case == "start" and bool(self._pieces)
+            self._cut = opening and not aside and not TERMINATORS.isdisjoint(trail)
         shortened = rule.write == "." and self._words_last and self._casing.abbreviated(self._pieces[-1].lstrip())
         self._fresh = not TERMINATORS.isdisjoint(dropped)
-        closing = rule.attach == "left" and rule.case == "same"
+        ended, line = self._mark, self._line
         if closing and self._case == "start" and self._mark in {"?", "!"}:
             self._case = "free"  # "Really?" he asked.
         if closing and self._doubled and self._words_last and self._pieces[-1].endswith(rule.write):
@@ -142,9 +156,11 @@ class Composer:
             self._spoken = True
         self._opened, self._paused = (rule.write if rule.attach == "right" else ""), False
         self._glue = rule.attach in {"right", "both"}
-        if rule.case != "same":
+        if rule.goes_on and (ended in rule.goes_on if ended else line and self._case == "inside"):
+            self._case = "inside"
+        elif rule.case != "same":
             self._case = "free" if shortened else rule.case
-        elif self._case == "inside" and not TERMINATORS.isdisjoint(trail):
+        elif self._case == "inside" and not (opening or closing or TERMINATORS.isdisjoint(trail)):
             self._case = "free"
         if rule.opens and rule.opens not in self._open:
             self._open += (rule.opens,)
@@ -179,12 +195,23 @@ class Composer:
         if self._case == "start" and write[:1].isalpha() and not self._code:
             write = self._casing.raised(write)  # "Etc. etc."
         lead = "" if self._glue else " " if rule.attach in {"right", "none"} else ""
+        if self._code and rule.calls and self._behind_name():
+            lead = ""
         if self._typography.spaces and write and not self._code:
             if not self._glue and rule.attach == "left":
                 lead = self._typography.before(write[0])
             elif rule.attach == "right":
                 write += self._typography.after(write[-1])
         return lead + write
+
+    def _behind_name(self) -> bool:
+        """Whether what was written last, in code, can be called or indexed: a name, or a closing bracket."""
+        last = self._pieces[-1] if self._pieces else ""
+        if last[-1:] in {")", "]"}:
+            return True
+        whole = last[:1] == " " or len(self._pieces) == 1  # and no part of is_in
+        name = last.lstrip()
+        return (name[-1:].isalnum() or name[-1:] == "_") and not (whole and name.lower() in self._casing.keywords)
 
     def _lone(self, chunk: str, written: str) -> None:
         """Add marks that the engine wrote apart from any word."""
@@ -205,13 +232,21 @@ class Composer:
         self._opened, self._paused = "", False
         return chunk
 
+    def _uncut(self, chunk: str, core: str) -> str:
+        """Return a word in code without what an engine makes of prose: the end of a sentence, and X for x."""
+        if len(core) == 1 and not (self._pending or self._phrase or self._caps):
+            chunk = chunk.lower()
+        kept = chunk.rstrip(".?!…")
+        return kept if core and (kept[-1].isalnum() or kept[-1] in CLOSERS) else chunk
+
     def _in_place(self, chunk: str, core: str) -> str:
         """Return a word with the capital that its place gives it, and with the spaces that its marks have."""
         written = self._casing.listed(chunk, core)
         if self._case == "start":
             written = self._casing.raised(written)
         elif self._fresh and self._case == "inside":
-            written = self._casing.lowered(written)
+            joined = self._glue and self._mark == "" and self._pieces and self._pieces[-1][-1:] in {"@", "_"}
+            written = written.lower() if joined else self._casing.lowered(written, named=self._named_on)
         return self._spaced(written)
 
     def _spaced(self, written: str) -> str:

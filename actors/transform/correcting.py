@@ -5,8 +5,8 @@ from __future__ import annotations
 from sottovoce.actors.transform.casing import Casing
 from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Context
-from sottovoce.actors.transform.corrections import Corrections, Fired, Snippet, rewritten
-from sottovoce.actors.transform.heard import MARKS
+from sottovoce.actors.transform.corrections import Corrections, Fired, Name, Snippet, rewritten
+from sottovoce.actors.transform.lookup import Piece
 from sottovoce.actors.transform.rulebook import Does, Rule
 from sottovoce.actors.transform.steps import Step, corrected
 
@@ -24,7 +24,7 @@ class Correcting(Composer):
         steps: the same, among what else was decided, in the order of the words; None: nobody asks.
     """
 
-    __slots__ = ("_cores", "_fired", "_lookup", "_steps", "_told", "_touched", "_waiting")
+    __slots__ = ("_fired", "_found", "_lookup", "_steps", "_told", "_touched", "_waiting")
 
     def __init__(
         self, casing: Casing, context: Context, corrections: Corrections, fired: list[Fired],
@@ -38,25 +38,20 @@ class Correcting(Composer):
         self._told: list[int] = []
         """For each word that waits, how many steps there were when it came."""
         self._waiting: list[str] = []
-        self._cores: list[str] = []
+        self._found: list[Piece | None] = []
+        """What the words that wait are to corrections."""
 
-    def word(self, chunk: str, bare: str) -> None:
+    def word(self, chunk: str, bare: str) -> None:  # noqa: ARG002 - found out again if it is corrected
         """Add what the engine wrote between two spaces; `bare` is it in lower case without the marks at its end."""
-        self._waiting.append(chunk)
-        self._cores.append(bare)
-        piece = self._lookup[chunk]
-        if piece is not None and piece.begins:
-            self._touched = True
-        if self._steps is not None:
-            self._told.append(len(self._steps))
+        self.words([chunk])
 
-    def words(self, chunks: list[str], bare: list[str]) -> None:
+    def words(self, chunks: list[str]) -> None:
         """Add words between which there is no command."""
-        self._waiting += chunks
-        self._cores += bare
         lookup = self._lookup
-        for chunk in chunks:
-            piece = lookup[chunk]
+        found = [lookup[chunk] for chunk in chunks]
+        self._waiting += chunks
+        self._found += found
+        for piece in found:
             if piece is not None and piece.begins:
                 self._touched = True
                 break
@@ -105,24 +100,24 @@ class Correcting(Composer):
             self._touched = False
             self._correct()
         else:
-            self._compose(self._waiting, self._cores)
-        self._waiting, self._cores, self._told = [], [], []
+            self._compose(self._waiting)
+        self._waiting, self._found, self._told = [], [], []
 
     def _correct(self) -> None:
-        written, fired = rewritten(self._lookup, self._waiting)
-        if not fired:
-            self._compose(written, self._cores)
-            return
+        written, fired = rewritten(self._found, self._waiting)
         self._fired.extend(fired)
         if self._steps is not None:
             for before, hit in enumerate(fired):
                 self._steps.insert(self._told[hit.at] + before, corrected(hit))
-        cores = [chunk.lower().rstrip(MARKS) for chunk in written]
-        for chunk, core in zip(written, cores, strict=True):
+        if written and isinstance(written[0], Name):
+            self._fresh = False
+        begun = 0
+        for at, chunk in enumerate(written):
             if isinstance(chunk, Snippet):
+                self._compose(written[begun:at])
                 self._snippet(chunk)
-            else:
-                Composer.word(self, chunk, core)
+                begun = at + 1
+        self._compose(written[begun:] if begun else written)
 
     def _snippet(self, chunk: Snippet) -> None:
         """Write a text as it is; the engine's marks after it are the engine's."""

@@ -22,8 +22,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from sottovoce.actors.transform.casing import CLOSERS
 from sottovoce.actors.transform.common import Lexicon, lexicon
-from sottovoce.actors.transform.fillers import FILLERS
+from sottovoce.actors.transform.fillers import ANSWERS, FILLERS
 from sottovoce.actors.transform.heard import MARKS
 from sottovoce.actors.transform.lookup import Lookup, Match, Piece, longest
 from sottovoce.actors.transform.profanity import PROFANE, masked
@@ -31,6 +32,7 @@ from sottovoce.protocol.correction import Correction
 
 _PAUSES: Final = ",–—-…"
 """Marks around a filler that stand for nothing else than its pauses."""
+_TRAILS: Final = MARKS + CLOSERS
 _AS_SAID: Final = "verbatim"
 """The mode in which everything stays that was said."""
 
@@ -48,6 +50,12 @@ class Snippet(str):
 
     own: int
     """How much of it is written so: the marks after that are the engine's, which a command beside them takes back."""
+
+
+class Name(str):
+    """A chunk whose capital was learned: it is none that an engine gave to the first word of a sentence."""
+
+    __slots__ = ()
 
 
 class Fired(msgspec.Struct, frozen=True):
@@ -125,40 +133,43 @@ class Corrections:
             mode: as of `Correction.modes`; one that no correction names has those that are for all.
 
         Returns:
-            The same list, and (), if there was nothing to do. What is written word by word comes as chunks again; a
-            text with other white space than single spaces, of several lines say, is one chunk. What is put in for
-            certain words, and not for what they sound like, is a `Snippet`, as far as `Correction.case` is "written".
+            The same list, and (), if there was nothing to do. What is put in for certain words, and not for what they
+            sound like, is a `Snippet` and one chunk, as far as `Correction.case` is "written"; else its words are
+            chunks again, unless it has other white space than single spaces, of several lines say.
         """
-        return rewritten(self.of_mode(mode), chunks)
+        lookup = self.of_mode(mode)
+        return rewritten([lookup[chunk] for chunk in chunks], chunks)
 
     def of_mode(self, mode: str) -> Lookup:
         """Return the corrections of one mode."""
         return self._modes.get(mode, self._others)
 
 
-def rewritten(lookup: Lookup, chunks: list[str]) -> tuple[list[str], tuple[Fired, ...]]:
-    """Return what `Corrections.apply` does for the mode of a lookup."""
-    if lookup.idle:
-        return chunks, ()
-    pieces = [lookup[chunk] for chunk in chunks]
+def rewritten(pieces: Sequence[Piece | None], chunks: list[str]) -> tuple[list[str], tuple[Fired, ...]]:
+    """Return what `Corrections.apply` does, given what each chunk is to the corrections of a mode."""
     for at, piece in enumerate(pieces):
         if (
             piece is not None and piece.begins
             and (piece.filler or piece.profane or longest(pieces, at) is not None)
         ):  # fmt: skip
-            out, fired = _rewrite(pieces, chunks)
+            out, fired = _rewrite(pieces, chunks, at)
             return (out, fired) if fired else (chunks, ())
     return chunks, ()
 
 
-def _rewrite(pieces: Sequence[Piece | None], chunks: list[str]) -> tuple[list[str], tuple[Fired, ...]]:
-    out: list[str] = []
+def _rewrite(pieces: Sequence[Piece | None], chunks: list[str], at: int) -> tuple[list[str], tuple[Fired, ...]]:
+    """Do so; `at` is where the first of them is found."""
+    out = chunks[:at]
     fired: list[Fired] = []
     carried = ""  # what opened before a filler opens after it
-    at = 0
     while at < len(chunks):
         piece = pieces[at]
-        if piece is not None and piece.filler:
+        if piece is None or not piece.begins:  # most
+            out.append(carried + chunks[at])
+            carried = ""
+            at += 1
+            continue
+        if piece.filler and not _answers(piece, chunks[at + 1 : at + 2]):
             fired.append(Fired(0, piece.core, "", "filler", at=at))
             marks = _marks(piece.trail)
             closers = piece.trail[len(marks) :]
@@ -168,17 +179,17 @@ def _rewrite(pieces: Sequence[Piece | None], chunks: list[str]) -> tuple[list[st
             _close(out, marks, last=at + 1 == len(chunks))
             at += 1
             continue
-        match = longest(pieces, at) if piece is not None and piece.begins else None
+        match = longest(pieces, at)
         if match is None:
             written, stop = [chunks[at]], at + 1
-            if piece is not None and piece.profane:
+            if piece.profane:
                 hidden = masked(piece.core)
                 written = [piece.lead + hidden + piece.trail]
                 fired.append(Fired(0, piece.core, hidden, "profanity", at=at))
         else:
             stop = match.stop
             written, hit = _written(pieces, at, match)
-            if written != chunks[at:stop]:
+            if " ".join(written) != " ".join(chunks[at:stop]):
                 fired.append(hit)
         out += written
         if carried:
@@ -201,15 +212,18 @@ def _written(pieces: Sequence[Piece | None], at: int, match: Match) -> tuple[lis
     if " ".join(words) != text:
         words = [text]
         trail = trail.lstrip(MARKS)  # a snippet has its own; the engine's full stop was for the sentence it stands for
-    if trail and trail[0] in MARKS and text[-1] == trail[0]:
-        trail = trail[1:]
+    if trail and (trail[0] in MARKS or trail[0] == "s") and text[-1].lower() == trail[0]:
+        trail = trail[1:]  # it has a full stop of its own, or a plural's s
     words[0] = of[0].lead + words[0]
-    if correction.case != "written" or (correction.match == "sound" and len(words) == len(text.split())):
+    learned = correction.match == "sound" and len(words) == len(text.split())
+    if correction.case != "lower" and (learned or correction.case != "written"):  # a sentence may give it a capital
         words[-1] += trail
+        if correction.case == "written" and text[:1].isupper():
+            words[0] = Name(words[0])
         return words, hit
     marks = trail[len(trail.rstrip(MARKS)) :]
     words[-1] += trail[: len(trail) - len(marks)]
-    return [*map(Snippet, words[:-1]), Snippet(words[-1], marks)], hit
+    return [Snippet(" ".join(words), marks)], hit
 
 
 def _cased(correction: Correction, heard: str) -> str:
@@ -231,7 +245,12 @@ def _led(lead: str, chunk: str) -> str:
     """Return a chunk with what opens before it."""
     if isinstance(chunk, Snippet):
         return Snippet(lead + chunk[: chunk.own], chunk[chunk.own :])
-    return lead + chunk
+    return Name(lead + chunk) if isinstance(chunk, Name) else lead + chunk
+
+
+def _answers(filler: Piece, following: Sequence[str]) -> bool:
+    """Whether a filler and the chunk behind it, if there is one, are an answer."""
+    return not filler.trail and any((filler.word, chunk.lower().rstrip(_TRAILS)) in ANSWERS for chunk in following)
 
 
 def _close(out: list[str], trail: str, *, last: bool) -> None:
@@ -250,7 +269,9 @@ def _close(out: list[str], trail: str, *, last: bool) -> None:
         before = before[:-1]
     if not pause and before[-1:] not in MARKS:
         before += marks
-    out[-1] = Snippet(before[:own], before[own:] + closers) if own else before + closers
+    name = isinstance(out[-1], Name)
+    before += closers
+    out[-1] = Snippet(before[:own], before[own:]) if own else Name(before) if name else before
 
 
 def _marks(trail: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from sottovoce.actors.health import Tell
 from sottovoce.actors.transform.casing import Casing
 from sottovoce.actors.transform.context import Context, Mode
 from sottovoce.actors.transform.edits import Edits, Spoken, context_after, cut_off
@@ -20,6 +21,7 @@ from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.rows import Edit, UtteranceRow
 
 _FAR_BACK = 20
+_KEY_WORDS = 8  # "press control alt shift page down", and to spare
 
 
 class Editing:
@@ -28,14 +30,18 @@ class Editing:
     Args:
         settings: `[edits]`.
         journal: what stands is looked up there.
+        notice: where a person is told, once, that a key was asked for and keys are off.
     """
 
-    def __init__(self, settings: EditsConfig, journal: Journal) -> None:
+    def __init__(self, settings: EditsConfig, journal: Journal, notice: Tell) -> None:
         self._settings = settings
         self._journal = journal
         self._rules = Rules()
         self._last = 0  # the last utterance that ended in an edit
         self._edits, self._casing = Edits(self._rules), Casing(self._rules)
+        self._notice = notice
+        self._told = settings.keys
+        self._with_keys = self._edits
 
     @property
     def under_way(self) -> bool:
@@ -57,6 +63,12 @@ class Editing:
         spoken = self._edits.find(heard, mode)
         if spoken.edit is not None or spoken.cut is not None:
             self._last = row.ordinal
+        elif not self._told and self._asks_for_a_key(heard, mode):
+            self._told = True
+            self._notice(
+                "info", "edit",
+                "the name of a key was typed as words; to have keys pressed by voice: [edits] keys = true",
+            )  # fmt: skip
         return spoken
 
     def cut(self, text: str, cut: Edit, before: Context, context: Context) -> tuple[str, Context]:
@@ -102,8 +114,16 @@ class Editing:
     def _in_front(self, row: UtteranceRow) -> Context | None:
         return None if row.before is None else msgspec.json.decode(row.before, type=Context)
 
+    def _asks_for_a_key(self, heard: str, mode: Mode) -> bool:
+        """Whether the whole utterance would be a pressed key if keys were pressed."""
+        if len(heard.split()) > _KEY_WORDS:
+            return False
+        spoken = self._with_keys.find(heard, mode)
+        return spoken.edit is not None and not spoken.text
+
     def _take_up(self, rules: Rules) -> None:
         if rules is not self._rules:
             self._rules = rules
             self._edits = Edits(rules, keys=self._settings.keys)
+            self._with_keys = Edits(rules, keys=True)
             self._casing = Casing(rules)

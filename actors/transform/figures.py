@@ -35,12 +35,18 @@ class Figures:
             return "mark"
         left, right = heard.bare[at - 1], heard.bare[stop]
         if mark == _CLOCK:
-            return "joint" if _is_clock(left, right) else "mark"
+            return "joint" if _is_clock(left, right) or _is_port(left, right) else "mark"
         if self._said.intersection(heard.bare[stop + 1 : stop + 2]) or (at > 1 and heard.bare[at - 2] in self._said):
             return "mark"
         if left.isdecimal() and right.isdecimal():
             return "joint"
         return "word" if left in self._numerals and right in self._numerals else "mark"
+
+
+def _is_port(host: str, port: str) -> bool:
+    """Whether these are the two sides of "localhost:8080" or "127.0.0.1:80"."""
+    address = host.count(".") == 3 and host.replace(".", "").isdecimal()
+    return port.isdecimal() and (address or host == "localhost")
 
 
 def _is_clock(hour: str, minute: str) -> bool:

@@ -16,6 +16,7 @@ class Formula:
     def __init__(self, rules: Rules) -> None:
         self._operands = frozenset(rules.operands)
         self._determiners = frozenset(rules.determiners)
+        self._joining = frozenset(rules.small_words) - self._determiners
         self._words = frozenset(("i", *rules.function_words))  # letters that are words: "y" in Spanish
 
     def holds(self, left: str, right: Sequence[str] | None) -> bool:
@@ -33,6 +34,10 @@ class Formula:
         That is so of "a less than b", and not of "put a comma I think".
         """
         return len(word) == 1 == len(other) and self._name(other) and other not in self._words
+
+    def joins(self, word: str) -> bool:
+        """Whether a word goes on after a letter, and is never written with a capital: "capital a and capital b"."""
+        return word in self._joining
 
     def _name(self, word: str) -> bool:
         letter = len(word) == 1 and word.isalpha() and word not in self._determiners

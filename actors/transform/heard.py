@@ -30,9 +30,9 @@ class Heard:
         if not text.isprintable():
             text = _UNTYPABLE.sub(" ", text)
         self._numbers = numbers
-        chunks = text.split()
-        self.chunks = convert(chunks, numbers)
-        self.words = text.lower().split() if self.chunks is chunks else [chunk.lower() for chunk in self.chunks]
+        chunks, words = text.split(), text.lower().split()
+        self.chunks = convert(chunks, numbers, words)
+        self.words = words if self.chunks is chunks else [chunk.lower() for chunk in self.chunks]
         if "¿" in text or "¡" in text:  # an engine opens the question before the command that does
             self.words = [word.lstrip("¿¡") or word for word in self.words]
         self.bare = [word.rstrip(MARKS) for word in self.words]

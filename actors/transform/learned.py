@@ -30,7 +30,7 @@ class Learned:
     """
 
     def __init__(self, path: Path, settings: TransformConfig) -> None:
-        self.corrections = self._built((), settings)
+        self.corrections = in_force((), settings)
         self._path = path
         self._settings = settings
         self._store: CorrectionStore | None = None
@@ -54,7 +54,7 @@ class Learned:
         try:
             store = self._opened()
             if store.changed():
-                self.corrections = self._built(store.all(), self._settings)
+                self.corrections = in_force(store.all(), self._settings)
             if now >= self._flush_at:
                 self._flush(store)
         except CorrectionsError as error:
@@ -101,9 +101,10 @@ class Learned:
             self._store.close()
             self._store = None
 
-    @staticmethod
-    def _built(entries: Iterable[Correction], settings: TransformConfig) -> Corrections:
-        return Corrections.of_language(
-            entries, settings.language, least=settings.phonetic, fillers=settings.fillers,
-            mask=settings.profanity == "mask",
-        )  # fmt: skip
+
+def in_force(entries: Iterable[Correction], settings: TransformConfig) -> Corrections:
+    """Return corrections, fillers and profanity as `[transform]` has them."""
+    return Corrections.of_language(
+        entries, settings.language, least=settings.phonetic, fillers=settings.fillers,
+        mask=settings.profanity == "mask",
+    )  # fmt: skip

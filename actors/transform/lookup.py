@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from sottovoce.actors.transform.casing import CLOSERS, OPENERS
 from sottovoce.actors.transform.common import Lexicon
 from sottovoce.actors.transform.heard import MARKS
-from sottovoce.actors.transform.sounds import Sounds
+from sottovoce.actors.transform.sounds import Sounds, is_plural
 from sottovoce.protocol.correction import MOST_WORDS, Correction
 
 _LEADS: Final = OPENERS + "¿¡"
@@ -76,7 +76,7 @@ class Lookup(dict[str, Piece | None]):
     """The corrections of one mode, and the chunks that were looked at: None is one that they have no use for."""
 
     def __init__(
-        self, corrections: Iterable[Correction], fillers: Container[str], profane: Container[str],
+        self, corrections: Iterable[Correction], fillers: Collection[str], profane: Collection[str],
         lexicon: Lexicon | None, least: float,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -96,14 +96,16 @@ class Lookup(dict[str, Piece | None]):
                     self._sounding.add(words, correction)
                     audible.update(dict.fromkeys(words))
         self._words.update(audible)
+        self._audible = audible
         self._sounds = Sounds(audible, least)
-        self.idle = not (self._words or fillers or profane)
-        """Whether there is nothing to look for."""
+        self._concerned = frozenset((*self._words, *fillers, *profane))
 
     def __missing__(self, chunk: str) -> Piece | None:
         if len(self) >= _KEPT:
             self.clear()
-        piece = self[chunk] = self._judge(chunk)
+        word = chunk.lower()
+        ordinary = word.isalpha() and word not in self._concerned and word in self._lexicon.words  # most are
+        piece = self[chunk] = None if ordinary else self._judge(chunk)
         return piece
 
     def _judge(self, chunk: str) -> Piece | None:
@@ -119,9 +121,11 @@ class Lookup(dict[str, Piece | None]):
                 core, trail, word = core[:-2], core[-2:] + trail, word[:-2]
             if word not in self._words and word not in self._profane:
                 # Most words end here, so this is asked before anything else is found out of them.
-                near = None if not word or word in self._lexicon.words else self._sounds.nearest(word)
+                near = None if not word or word in self._lexicon.words else self._nearest(word)
                 if near is None:
                     return None
+                if is_plural(word, near[0]):
+                    core, trail = core[:-1], "s" + trail
         piece = Piece(lead, core, trail, word)
         piece.common = word in self._lexicon.common
         if near is not None:
@@ -134,15 +138,37 @@ class Lookup(dict[str, Piece | None]):
         piece.begins = piece.profane or piece.exact is not None or piece.sounding is not None
         return piece
 
+    def _nearest(self, word: str) -> tuple[str, float] | None:
+        """Return which word of a correction one that the list does not have sounds like, and how much.
+
+        No list has every form of a word: the plural of one is one ("bacons"), and so is a compound ("e-mail",
+        "check-in") unless it is the correction's own word but for its hyphen.
+        """
+        known = self._lexicon.words
+        if word[:-1] in self._audible and is_plural(word, word[:-1]):
+            return word[:-1], 1.0
+        if (word[-1] == "s" and word[:-1] in known) or ("-" in word and word.replace("-", "") in known):
+            return None
+        near = self._sounds.nearest(word)
+        if near is not None and near[1] < 1.0 and "-" in word and all(part in known for part in word.split("-")):
+            return None
+        return near
+
 
 def longest(pieces: Sequence[Piece | None], at: int) -> Match | None:
     """Return the longest phrase that begins at a chunk, the exact one of two."""
     first = pieces[at]
     if first is None:
         return None
-    exact = None if first.exact is None else _walk(pieces, at, first.exact, exact=True)
-    sounding = None if first.sounding is None else _walk(pieces, at, first.sounding, exact=False)
+    after = None if first.trail or at + 1 == len(pieces) else pieces[at + 1]
+    exact = _walk(pieces, at, first.exact, exact=True) if _leads(first.exact, after) else None
+    sounding = _walk(pieces, at, first.sounding, exact=False) if _leads(first.sounding, after) else None
     return exact if sounding is None or (exact is not None and exact.stop >= sounding.stop) else sounding
+
+
+def _leads(node: _Node | None, after: Piece | None) -> bool:
+    """Whether a phrase may be there, by the next word: mostly there is none, and no need to walk."""
+    return node is not None and (node.correction is not None or (after is not None and after.word in node.children))
 
 
 def _walk(pieces: Sequence[Piece | None], at: int, node: _Node | None, *, exact: bool) -> Match | None:

@@ -14,7 +14,7 @@ _T = TypeVar("_T", Toggle, CaseRule, ModeRule, EditRule)
 
 _WORDS: Final = (
     *("reporting", "determiners", "capitals", "abbreviations", "function_words", "small_words", "operands"),
-    "numerals",
+    *("numerals", "ordinary_words", "domains", "possessives", "keywords"),
 )
 """The lists of words, which are joined."""
 

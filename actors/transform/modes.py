@@ -16,9 +16,9 @@ from typing import Final
 
 import msgspec
 
+from sottovoce.actors.focus import Focus, FocusUnknown, Window
 from sottovoce.actors.health import Tell
 from sottovoce.actors.transform.context import Mode
-from sottovoce.actors.transform.focus import Focus, FocusUnknown, Window
 from sottovoce.protocol import modes
 from sottovoce.protocol.config import ApplicationConfig, TransformConfig
 from sottovoce.protocol.messages import Body, ModeState

@@ -30,19 +30,21 @@ _VERBS: Final = frozenset({"march", "may"})
 _MINUTES: Final = {"five": 5, "ten": 10, "twenty": 20, "quarter": 15, "half": 30}
 _TO: Final = frozenset({"at", "it's", "about", "until", "till", "by", "around", "nearly", "almost"})
 """Before "ten to four" they make it a time and not a score."""
-_STREETS: Final = frozenset({"street", "avenue", "road", "drive", "lane", "boulevard", "st", "ave", "rd"})
+STREETS: Final = frozenset({"street", "avenue", "road", "drive", "lane", "boulevard", "st", "ave", "rd"})
 _DAY: Final = re.compile(r"\d{1,2}(?:st|nd|rd|th)?")
 _NEAR: Final = MONTHS.keys() | listed(
     "in since until till by before after from during circa of year between early late mid copyright"
     " spring summer autumn fall winter"
 )
 """Before "nineteen fifty" they make it a year."""
+_SINCE: Final = frozenset({"in", "since", "until", "till", "before", "after", "by", "circa", "year"})
+"""Before "nineteen hundred" they make it a year."""
 COUNTED: Final = frozenset(
     f"{unit}{plural}"
     for unit in (
         *("second", "minute", "hour", "day", "week", "month", "year", "time", "dollar", "euro", "pound", "cent"),
         *("percent", "mile", "kilometer", "kilometre", "meter", "metre", "yard", "degree", "point", "thing", "car"),
-        *("soldier", "troop", "student", "other"),
+        *("soldier", "troop", "student", "other", "moment", "pace"),
     )
     for plural in ("", "s")
 ) | listed("feet foot inch inches copy copies people men women child children more vision hundred of per")
@@ -77,14 +79,25 @@ def year(words: Words, at: int, spoken: Run) -> Found | None:
     """Return the year that a run is where the words around it leave no doubt that it is one."""
     left = words.before(at)
     joint = left in {"to", "and", "or", "through"}
-    if not joint and left not in _NEAR:
+    signed = left in {"sign", "symbol"} and words.before(at - 1) == "copyright"
+    is_year = left == "is" and words.before(at - 1) == "year"
+    if not (joint or signed or is_year) and left not in _NEAR:
         return None
     text = year_of(spoken)
-    if text is None or (len(spoken.parts) == 1 and text < "2001") or _counts(words, spoken.end):
+    if text is None or _counts(words, spoken.end):
+        return None
+    if len(spoken.parts) == 1 and text < "2001" and not _hundreds(words, at, spoken.end):
         return None  # one thousand nine hundred and fifty is how many
     if joint and not (at > 2 and _ends_year(words, at - 1)):  # from nineteen fifty to nineteen sixty
         return None
     return Found([text], spoken.end)
+
+
+def _hundreds(words: Words, at: int, end: int) -> bool:
+    """Whether a number is a year said in hundreds, "since nineteen hundred", "in eighteen hundred and five"."""
+    if words.word[at] not in {"seventeen", "eighteen", "nineteen"} or words.before(at) not in _SINCE:
+        return False
+    return words.word[end - 2] == "and" or words.before(at) == "since" or not words.link[end - 1]
 
 
 def _ends_year(words: Words, end: int) -> bool:
@@ -105,9 +118,11 @@ def _counts(words: Words, end: int) -> bool:
 
 def decade(words: Words, at: int) -> Found | None:
     """Return "1950s" for "nineteen fifties"; "the fifties" stays as it is."""
-    tens = DECADES.get(words.next(at + 1))
     century = 20 if words.word[at] == "twenty" else TEENS.get(words.word[at], 0)
-    if tens is None or century < 13 or not words.last[at + 1]:
+    if century < 13:
+        return None
+    tens = DECADES.get(words.next(at + 1))
+    if tens is None or not words.last[at + 1]:
         return None
     return Found([f"{century}{tens:02}s"], at + 2)
 
@@ -212,7 +227,7 @@ def clock(words: Words, at: int, spoken: Run) -> Found | None:
 
 def streets(words: Words, end: int) -> bool:
     """Whether a number before `end` is a house's: "at twelve thirty four main street"."""
-    return not _STREETS.isdisjoint(words.word[end + 1 : end + 3])
+    return not STREETS.isdisjoint(words.word[end + 1 : end + 3])
 
 
 def past(words: Words, at: int) -> Found | None:

@@ -18,8 +18,8 @@ The rules a user meets:
 - After "literal", "literally" and "the word" number words stay words, and so does "number five" after "say". `asking`
   tells the reading of commands that, which leaves out the escape; "literally" goes only where digits were asked for,
   since "literally twenty people" is English.
-- Digits that the engine wrote are never changed, nor are words that continue them ("5 million two hundred").
-- Marks that the engine put between two number words part them: "one, two, three" is three words.
+- Digits of the engine's stay, and words that continue them ("5 million two hundred") but for points ("3 point 5").
+- Marks that the engine put between two number words part them: "one, two, three" is three words, after "digits" 123.
 
 Refused. *text2num* 3.1 (MIT, prebuilt, 0.3 us a word): cardinals alone, so "nineteen fifty" is "19 50" and "four oh
 four" "4 oh 4". *wetext* 0.1 and *damga* 1.0 (transducers run without a compiler): more than 100 us a word where a whole
@@ -42,6 +42,7 @@ from sottovoce.actors.transform.numerals import (
     DETERMINERS,
     DIGITS,
     NUMBERS,
+    OH,
     ORDINALS,
     POINTS,
     SCALES,
@@ -54,18 +55,19 @@ from sottovoce.actors.transform.numerals import (
     is_number,
     listed,
     ordinal,
+    pointed,
     run,
     suffixed,
 )
 from sottovoce.actors.transform.prose import prose
-from sottovoce.actors.transform.quantities import MINUS, phone, quantity
+from sottovoce.actors.transform.quantities import CALLS, MINUS, REPEATED, dialled, is_dialled, phone, quantity, spelled
 from sottovoce.protocol.config import TransformConfig
 
 Mode: TypeAlias = Literal["explicit", "natural", "off"]
 
 _BEING: Final = listed("am are be been is was were i'm we're you're they're he's she's it's remains")
+_WHO: Final = listed("i you he she it we they who that this")
 _RANKED: Final = listed("as ranked")
-_CALLS: Final = listed("call dial phone ring text")
 _PHONES: Final = listed("phone telephone mobile cell fax contact")
 _NUMBERED: Final = (
     CONTEXT
@@ -78,9 +80,11 @@ _NUMBERED: Final = (
 _MORE: Final = frozenset({"to", "through", "or", "of"})
 """What joins another number to that of a context word: "page 9 of 10"."""
 _ARTICLES: Final = frozenset({"a", "an"})
-_AFTER_ARTICLE: Final = [[word] for word in ("hundred", "quarter", *SCALES)]
+_AFTER_ARTICLE: Final = [[word] for word in ("hundred", "quarter", "dollar", "euro", "pound", *SCALES)]
+_RANKS: Final = UNIT_ORDINALS.keys() | {"next", "last", "only", "same"}
 _SMALL: Final = DIGITS.keys() | UNIT_ORDINALS.keys()
 _ASKING: Final = TRIGGERS | CONTEXT | MONTHS.keys() | POINTS | {"sign"}
+_POINT: Final = [[word] for word in POINTS]
 _SIGNS_BEFORE: Final = listed("dollar euro pound sterling hash number section")
 _STARTS: Final = (
     NUMBERS - {*DECADES, "hundred", "hundredth", *SCALES}
@@ -88,63 +92,76 @@ _STARTS: Final = (
     | MONTHS.keys()
     | MINUS
     | _ARTICLES
+    | OH
+    | POINTS
+    | REPEATED.keys()
     | {"half", "quarter"}
 )
 _AROUND: Final = ".,;:?!…–—-\"'“”‘’()[]{}«»"
 
 
-def convert(chunks: list[str], mode: Mode = "explicit") -> list[str]:
+def convert(chunks: list[str], mode: Mode = "explicit", words: list[str] | None = None) -> list[str]:
     """Return the chunks of an utterance (what stands between white space) with spoken numbers as digits.
 
     Marks and brackets around a number stay where they were. Takes any strings and never raises; what it returns it
     returns unchanged when given it again. Without anything to convert the result is the list that was given.
+
+    `words` are the chunks in lower case, if they are there already.
     """
     if mode == "off":
         return chunks
+    words = [chunk.lower() for chunk in chunks] if words is None else words
     natural = mode == "natural"
-    if not _says_number(chunks, natural=natural):
+    if not _says_number(words, natural=natural):
         return chunks
-    return _converted(chunks, natural=natural) or chunks
+    return _converted(chunks, words, natural=natural) or chunks
 
 
-def _says_number(chunks: list[str], *, natural: bool) -> bool:
+def _says_number(words: list[str], *, natural: bool) -> bool:
     """Whether there may be anything to convert: 0.1 us a word, and for most utterances all that is done.
 
     In explicit mode "one of them" and "at first" are nothing without a trigger, a context, a month or a point.
     """
-    said = set(" ".join(chunks).lower().split())
+    numbers = NUMBERS.intersection(words)
+    if numbers and (natural or not numbers <= _SMALL):
+        return True
+    said = set(words)
     hyphened = False
     for odd in [word for word in said if not word.isalpha()]:
         word = odd.strip(_AROUND)
         said.add(word)
         hyphened = hyphened or ("-" in word and not NUMBERS.isdisjoint(word.split("-")))
-    numbers = said & NUMBERS
-    return hyphened or (bool(numbers) and (natural or not numbers <= _SMALL or not said.isdisjoint(_ASKING)))
+    numbers = NUMBERS & said
+    if hyphened or (numbers and (natural or not numbers <= _SMALL or not said.isdisjoint(_ASKING))):
+        return True
+    return not said.isdisjoint(POINTS) and any(map(str.isdecimal, said))
 
 
-def _converted(chunks: list[str], *, natural: bool) -> list[str] | None:
-    words = Words(chunks)
+def _converted(chunks: list[str], lower: list[str], *, natural: bool) -> list[str] | None:
+    words = Words(chunks, lower)
     done: list[str] = []
     kept = 0  # chunks before it are in `done`
-    at, size = 0, len(words.word)
-    while at < size:
+    behind = 0  # words before it are read
+    for at in [index for index, word in enumerate(words.word) if word in _STARTS]:
+        if at < behind or not words.begins(at):
+            continue
         word = words.word[at]
-        idle = word in _ARTICLES and words.word[at + 1 : at + 2] not in _AFTER_ARTICLE
-        if word not in _STARTS or idle or not words.begins(at):
-            at += 1
+        if word in POINTS and at > behind and words.before(at).isdecimal():
+            at -= 1  # noqa: PLW2901 (what it belongs to begins before it)
+        if word in _ARTICLES and words.word[at + 1 : at + 2] not in _AFTER_ARTICLE:
             continue
         if is_escaped(words, at):
-            at = max(at + 1, extent(words, at))
+            behind = extent(words, at)
             continue
         spoken = run(words, at) if word in NUMBERS or word in _ARTICLES else None
         found = _find(words, at, spoken, natural=natural)
         if found is not None:
             done += chunks[kept : words.chunk[at]]
             done += words.written(at, found.end, found.texts)
-            at = found.end
-            kept = words.chunk[at - 1] + 1
-        else:  # past the run as a whole: its second half would be read as something else
-            at = at + 1 if spoken is None else spoken.end
+            behind = found.end
+            kept = words.chunk[behind - 1] + 1
+        elif spoken is not None:  # past the run as a whole: its second half would be read as something else
+            behind = spoken.end
     return done + chunks[kept:] if kept else None
 
 
@@ -154,7 +171,13 @@ def _find(words: Words, at: int, spoken: Run | None, *, natural: bool) -> Found 
         return _triggered(words, at)
     if word in MONTHS:
         return date(words, at, whole=not natural)
+    if word in OH or word in REPEATED or word.isdecimal():
+        return _spelled(words, at, natural=natural)
     found = None
+    if natural and spoken is not None and spoken.spelt and words.next(spoken.end) in REPEATED:
+        found = _spelled(words, at, natural=True)
+    if found is not None:
+        return found
     if spoken is not None and left in TRIGGERS:
         found = _noun_numbered(words, at, spoken)
     elif left in CONTEXT:
@@ -165,18 +188,38 @@ def _find(words: Words, at: int, spoken: Run | None, *, natural: bool) -> Found 
     if found is not None or left[-1:].isdigit():
         return found
     if spoken is not None:
-        found = year(words, at, spoken) or _address(words, spoken) or _dialled(words, at, spoken) or _signed(words, at)
+        found = year(words, at, spoken) or _address(words, spoken) or dialled(words, at, spoken) or _signed(words, at)
     return prose(words, at, spoken) if found is None and natural and left not in SCALES else found
 
 
 def _is_noun(words: Words, at: int) -> bool:
     left = words.before(at)
+    if left == "line" and words.before(at - 1) == "new" and words.before(at - 2) not in DETERMINERS:
+        return False  # that is a command
     if left in _RANKED:
         return words.word[at] == "number"
-    if left in _BEING:  # "she is number one", and "the answer is number forty two" with a trigger
+    if left in _BEING:  # "she is number one"; "the answer is number five" has a trigger
         counted = run(words, at + 1)
-        return words.word[at] == "number" and (counted is None or len(counted.joined) == 1)
+        small = words.word[at] == "number" and (counted is None or len(counted.joined) == 1)
+        named = words.before(at - 2) not in DETERMINERS and words.before(at - 2) != "of"
+        thing = left in {"is", "was"} and words.before(at - 1) not in _WHO and not named
+        return small and not (thing and words.word[at + 1] not in {"one", "two", "three"})
     return left in DETERMINERS or left in _NUMBERED or is_number(left)
+
+
+def _spelled(words: Words, at: int, *, natural: bool) -> Found | None:
+    """Return what is dialled, beginning with "oh" or with "double" in it, or what an engine began: "3 point 5"."""
+    if words.word[at].isdecimal():
+        parts, end = pointed(words, words.word[at], at + 1)
+        return Found([".".join(parts)], end) if len(parts) > 1 else None
+    left = words.before(at)
+    asked = left in CONTEXT or left in TRIGGERS
+    found = spelled(words, at) if natural or asked or is_dialled(words, at) else None
+    if found is None:
+        return None
+    text = found.texts[0]
+    enough = 2 if asked else 3 if words.word[at] in REPEATED and text[0] == "0" else 5
+    return Found([phone(text)], found.end) if len(text) >= enough else None
 
 
 def _triggered(words: Words, at: int) -> Found | None:
@@ -186,12 +229,14 @@ def _triggered(words: Words, at: int) -> Found | None:
     if words.word[at + 1] == "point" and words.link[at + 1]:
         part = fraction(words, at + 2)
         return None if part is None else Found([f"0.{part[0]}"], part[1])
-    found = ordinal(words, at + 1)
-    if found is not None and found[0] >= 10:
-        return Found([suffixed(found[0])], found[1])
-    if words.before(at) in _CALLS and (spoken := run(words, at + 1)) is not None:
+    nth = ordinal(words, at + 1)
+    if nth is not None and nth[0] >= 10:
+        return Found([suffixed(nth[0])], nth[1])
+    if words.before(at) in CALLS and (spoken := run(words, at + 1)) is not None:
         return Found([phone(spoken.joined)], spoken.end)
-    return decade(words, at + 1) or quantity(words, at + 1, plain=True)
+    found = decade(words, at + 1) or quantity(words, at + 1, plain=True)
+    said = spelled(words, at + 1, apart=words.word[at] != "number")
+    return said if said is not None and (found is None or said.end > found.end) else found
 
 
 def _noun_numbered(words: Words, at: int, spoken: Run) -> Found | None:
@@ -209,8 +254,10 @@ def _reference(words: Words, at: int) -> Found | None:
     found = _label(words, at)
     if found is None:
         return None
-    if found.texts == ["1"] and words.before(at - 1) in DETERMINERS and words.next(found.end) not in {"", *NUMBERS}:
-        return None  # on this page one finds
+    if found.texts == ["1"] and words.next(found.end) not in {"", *NUMBERS}:
+        noun = at - 1 - (words.before(at - 1) in _RANKS)
+        if words.before(noun) in DETERMINERS:
+            return None  # on this page one finds, the next step one takes
     more = _MORE | {"and"} if words.before(at - 1) == "between" else _MORE
     while words.next(found.end) in more and words.link[found.end]:
         other = _label(words, found.end + 1)
@@ -221,34 +268,28 @@ def _reference(words: Words, at: int) -> Found | None:
 
 
 def _label(words: Words, at: int) -> Found | None:
-    found = None if words.word[at] in {"a", "an", *MINUS} else run(words, at)
+    sign = "-" if words.word[at] in MINUS and words.link[at] and words.before(at) == "error" else ""
+    found = None if words.word[at] in {"a", "an", *MINUS} and not sign else run(words, at + len(sign))
     if found is None or (words.before(at) in {"line", "page"} and words.before(at - 1) in {"new", "next"}):
         return None  # "new line two eggs": a command
     parts, end = dotted(words, found)
     after = words.next(end)
     if (after in COUNTED and after != "of") or (after in UNIT_ORDINALS and words.word[end - 1] in TENS):
         return None
-    return Found([".".join(parts)], end)
+    return Found([sign + ".".join(parts)], end)
 
 
 def _address(words: Words, spoken: Run) -> Found | None:
     """Return three or more numbers with points between them: an address or a version, wherever it stands."""
-    if words.next(spoken.end) not in POINTS:
+    if words.word[spoken.end : spoken.end + 1] not in _POINT:
         return None
     parts, end = dotted(words, spoken)
     return Found([".".join(parts)], end) if len(parts) > 2 else None
 
 
-def _dialled(words: Words, at: int, spoken: Run) -> Found | None:
-    """Return a telephone number: seven, ten or eleven digits, one by one, after "number is" or "call"."""
-    left = words.before(at)
-    called = left in _CALLS or (left == "is" and words.before(at - 1) == "number")
-    return Found([phone(spoken.joined)], spoken.end) if called and phone(spoken.joined) != spoken.joined else None
-
-
 def _signed(words: Words, at: int) -> Found | None:
     """Return the number beside the command for a sign that stands with numbers alone: "$50", "25%"."""
-    found = quantity(words, at, plain=True) if "sign" in words.word else None
+    found = quantity(words, at, plain=True) if words.signed else None
     if found is None:
         return None
     beside = at > 1 and words.word[at - 1] == "sign" and words.word[at - 2] in _SIGNS_BEFORE

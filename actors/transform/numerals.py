@@ -52,12 +52,13 @@ _TRAIL: Final = ".,;:?!…–—-\"'”’)]}»"
 class Words:
     """The words of an utterance, with hyphened numbers taken apart. The lists run side by side, one entry a word."""
 
-    __slots__ = ("chunk", "chunks", "last", "link", "shut", "word")
+    __slots__ = ("cardinals", "chunk", "chunks", "last", "link", "runs", "shut", "signed", "word")
 
-    def __init__(self, chunks: list[str]) -> None:
+    def __init__(self, chunks: list[str], lower: list[str] | None = None) -> None:
+        """Take the chunks of an utterance, and the same in lower case if that is known."""
         size = len(chunks)
         self.chunks = chunks
-        self.word = [chunk.lower() for chunk in chunks]
+        self.word = [chunk.lower() for chunk in chunks] if lower is None else lower.copy()
         """In lower case, without what stands around it."""
         self.chunk = list(range(size))
         """Index of the chunk that a word is in."""
@@ -67,11 +68,16 @@ class Words:
         """What follows the word in its chunk."""
         self.last = [True] * size
         """Whether the word is its chunk's last."""
-        for index in range(size - 1, -1, -1):  # from the end, since what is taken apart moves what is behind it
-            if not self.word[index].isalpha():
-                self._take_apart(index)
+        self.runs: dict[int, Run | None] = {}
+        """Those that were read, by the index of their first word; half of them are asked for again."""
+        self.cardinals: dict[int, tuple[int, int] | None] = {}
+        odd = [index for index, word in enumerate(self.word) if not word.isalpha()]
+        for index in reversed(odd):  # from the end, since what is taken apart moves what is behind it
+            self._take_apart(index)
         if self.link:
             self.link[-1] = False
+        self.signed = "sign" in self.word
+        """Whether a sign may be asked for ("dollar sign")."""
 
     def _take_apart(self, index: int) -> None:
         """Part a word from what stands around it, and the words of a hyphened number from each other."""
@@ -178,6 +184,12 @@ def _group(words: Words, at: int, *, between: bool) -> tuple[int, int] | None:
 
 def cardinal(words: Words, at: int) -> tuple[int, int] | None:
     """Return the cardinal number that begins at a word, and the index after it; None if none does."""
+    if at not in words.cardinals:
+        words.cardinals[at] = _cardinal(words, at)
+    return words.cardinals[at]
+
+
+def _cardinal(words: Words, at: int) -> tuple[int, int] | None:
     between = words.before(at) == "between"
     total, end, least = 0, at, 10**15
     article = words.word[at] in {"a", "an"} and words.link[at]
@@ -219,6 +231,12 @@ def _after_article(words: Words, at: int) -> tuple[int, int] | None:
 
 def run(words: Words, at: int) -> Run | None:
     """Return the cardinals that begin at a word; None if there is none, or they end inside a hyphened word."""
+    if at not in words.runs:
+        words.runs[at] = _run(words, at)
+    return words.runs[at]
+
+
+def _run(words: Words, at: int) -> Run | None:
     lone = _LONE.get(words.word[at])
     if lone is not None and words.next(at + 1) not in _PARTS:  # "one of them", two thirds of all
         return Run((lone,), at + 1) if words.last[at] else None
@@ -239,6 +257,9 @@ def run(words: Words, at: int) -> Run | None:
     while end > at and words.word[end - 1] in OH:
         parts.pop()
         end -= 1
+    if len(parts) > 2 and parts[-1] < 10 and words.next(end) in OH and (0 in parts or not words.link[end]):
+        parts.append(0)  # nine oh two one oh
+        end += 1
     return Run(tuple(parts), end) if parts and words.last[end - 1] else None
 
 
@@ -258,10 +279,20 @@ def fraction(words: Words, at: int) -> tuple[str, int] | None:
 
 def dotted(words: Words, first: Run) -> tuple[list[str], int]:
     """Return the parts of a decimal, a version or an address that begins with a run, and the index after them."""
-    parts, end = [first.joined], first.end
-    while words.next(end) in POINTS and words.link[end]:
+    return pointed(words, first.joined, first.end)
+
+
+def pointed(words: Words, first: str, end: int) -> tuple[list[str], int]:
+    """Return the parts of the like that begins with digits, and ends before `end`, and the index after them.
+
+    Those behind a point may be digits that an engine wrote. Its commas beside "dot" are pauses ("one, dot, two").
+    """
+    parts = [first]
+    while _points(words, end):
         found: tuple[str, int] | None
-        if words.word[end] == "dot" and (whole := run(words, end + 1)) is not None:
+        if words.word[end + 1].isdecimal():
+            found = words.word[end + 1], end + 2
+        elif words.word[end] == "dot" and (whole := run(words, end + 1)) is not None:
             found = whole.joined, whole.end
         else:
             found = fraction(words, end + 1)
@@ -270,6 +301,13 @@ def dotted(words: Words, first: Run) -> tuple[list[str], int]:
         parts.append(found[0])
         end = found[1]
     return parts, end
+
+
+def _points(words: Words, end: int) -> bool:
+    if end + 1 >= len(words.word) or words.word[end] not in POINTS:
+        return False
+    paused = words.word[end] == "dot" and {words.shut[end - 1], words.shut[end]} <= {"", ","}
+    return paused or (words.link[end - 1] and words.link[end])
 
 
 def ordinal(words: Words, at: int) -> tuple[int, int] | None:
@@ -282,6 +320,8 @@ def ordinal(words: Words, at: int) -> tuple[int, int] | None:
         return None
     value, end = found
     after = words.next(end)
+    if after == "hundredth" and value < 100:
+        return (value * 100, end + 1) if words.last[end] else None
     if after == "and" and value % 100 == 0 and words.link[end]:
         end, after = end + 1, words.word[end + 1]
     if value % 100 == 0 and value:

@@ -22,20 +22,33 @@ class Phrases(Generic[T]):
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
-        self.starts: set[str] = set()
-        """The words that a phrase may begin with, without marks: most words of a text need not be looked up."""
+        self.starts: dict[str, set[str] | None] = {}
+        """The words that a phrase may begin with, and those that may follow, without marks; None: it may end there.
+
+        Most words of a text need not be looked up.
+        """
 
     def add(self, phrase: str, entry: T) -> T | None:
         """Add a phrase. Return the entry it already has, which then stays, or None."""
         node = self._root
         words = phrase.split()
-        self.starts.add(words[0].rstrip(MARKS))
+        first = words[0].rstrip(MARKS)
+        seconds = self.starts.setdefault(first, set())
+        if len(words) == 1:
+            self.starts[first] = None
+        elif seconds is not None:
+            seconds.add(words[1].rstrip(MARKS))
         for word in words:
             node = node.children.setdefault(word, _Node())
         if node.entry is None:
             node.entry = entry
             return None
         return node.entry
+
+    def word(self, bare: str) -> T | None:
+        """Return the entry of a phrase of one word, None if there is none."""
+        node = self._root.children.get(bare)
+        return None if node is None else node.entry
 
     def longest(self, heard: Heard, at: int) -> tuple[T, int] | None:
         """Return the entry of the longest phrase that begins at a chunk, and the index after it; None if none does.

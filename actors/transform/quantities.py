@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sottovoce.actors.transform.moments import Found
-from sottovoce.actors.transform.numerals import SCALES, Words, dotted, listed, run
+from sottovoce.actors.transform.moments import COUNTED, Found
+from sottovoce.actors.transform.numerals import DIGITS, OH, SCALES, Run, Words, dotted, is_number, listed, run
 
 MINUS: Final = frozenset({"minus", "negative"})
 _SYMBOLS: Final = {
@@ -15,8 +15,24 @@ _SYMBOLS: Final = {
     "yen": "¥",
     **dict.fromkeys(("rupee", "rupees"), "₹"),
 }
+CALLS: Final = listed("call dial phone ring text")
+"""Before digits said one by one they make them a telephone number."""
 _WEIGHED: Final = listed("lost gained weighs weighed weigh lift lifted lose gain of per")
 """Beside them pounds are no money."""
+ENDS: Final = listed("comma period full question exclamation new close") | {""}
+"""Commands after which nothing goes on; "" is the end of a breath."""
+_CLOSING: Final = ENDS | listed("each more less extra please now for or")
+"""What may follow "five dollars fifty"."""
+MEASURED: Final = frozenset(
+    f"{prefix}{unit}{plural}"
+    for prefix in ("", "kilo", "mega", "giga", "tera", "milli", "micro", "nano", "centi")
+    for unit in ("gram", "meter", "metre", "liter", "litre", "byte", "watt", "volt", "hertz", "second", "pixel")
+    for plural in ("", "s")
+    if prefix or unit in {"volt", "watt", "hertz"}
+) | {"amps", "fps", "mph", "degrees"}
+"""Units that are no words of every day: before them numbers are digits, while "six feet" stays."""
+REPEATED: Final = {"double": 2, "triple": 3}
+"""Before a digit that is said for two or three: "double oh seven"."""
 
 
 def quantity(words: Words, at: int, *, plain: bool) -> Found | None:
@@ -57,12 +73,65 @@ def with_unit(words: Words, at: int, sign: str, texts: list[str], end: int) -> F
         return Found(texts, end)
     amount = texts[0].removeprefix("-")
     amount = f"{int(amount):,}" if amount.isdigit() and len(amount) < 16 else amount
+    if len(texts) == 1 and amount[-2:-1] == ".":  # three point five dollars
+        amount += "0"
     end += 1
     if len(texts) == 1 and amount.replace(",", "").isdigit() and symbol in "$€£":
         cents = _cents(words, end)
         if cents is not None:
             amount, end = f"{amount}.{cents[0]:02}", cents[1]
     return Found([sign + symbol + amount, *texts[1:]], end)
+
+
+def one_and_cents(words: Words, at: int) -> Found | None:
+    """Return "a dollar fifty" as an amount; a dollar alone stays as it is said."""
+    symbol = _SYMBOLS.get(words.next(at + 1), "")
+    if symbol not in {"$", "€", "£"} or not words.last[at + 1]:
+        return None
+    cents = _cents(words, at + 2)
+    return None if cents is None else Found([f"{symbol}1.{cents[0]:02}"], cents[1])
+
+
+def halved(words: Words, at: int, spoken: Run) -> Found | None:
+    """Return "two and a half" as 2.5 where a percent, a currency, a unit or a large number after it asks for it."""
+    end = spoken.end + 3
+    if words.word[spoken.end : end] != ["and", "a", "half"] or not all(words.link[spoken.end - 1 : end]):
+        return None
+    texts = [f"{spoken.joined}.5"]
+    scale = words.word[end]
+    if scale in SCALES and scale != "thousand":
+        return with_unit(words, at, "", [*texts, scale], end + 1)
+    found = with_unit(words, at, "", texts, end)
+    return found if found.end > end or scale in MEASURED else None
+
+
+def height(words: Words, spoken: Run) -> Found | None:
+    """Return feet and inches, "six feet two inches" or "five foot ten", with both numbers as digits."""
+    foot = words.next(spoken.end)
+    if foot not in {"foot", "feet"} or not words.link[spoken.end]:
+        return None
+    rest = run(words, spoken.end + 1)
+    if rest is None or len(rest.parts) != 1 or not 0 < rest.parts[0] < 12:
+        return None
+    after = words.next(rest.end)
+    alone = foot == "foot" and spoken.parts[0] < 9 and after not in COUNTED
+    return Found([spoken.joined, foot, rest.joined], rest.end) if alone or after in {"inch", "inches"} else None
+
+
+def spelled(words: Words, at: int, *, apart: bool = False) -> Found | None:
+    """Return digits said one by one, with "oh" and "double" anywhere; with `apart` also past an engine's commas."""
+    text, end = "", at
+    while end < len(words.word) and (end == at or words.link[end - 1] or (apart and words.shut[end - 1] == ",")):
+        times = REPEATED.get(words.word[end], 0)
+        start = end + (times > 0)
+        word = words.word[start] if not times or words.link[end] else ""
+        digit = "0" if word in OH else DIGITS.get(word)
+        if digit is None:
+            break
+        text, end = text + str(digit) * (times or 1), start + 1
+    if len(text) < 2 or not words.last[end - 1] or is_number(words.next(end)):
+        return None
+    return Found([text], end)
 
 
 def _cents(words: Words, at: int) -> tuple[int, int] | None:
@@ -75,7 +144,8 @@ def _cents(words: Words, at: int) -> tuple[int, int] | None:
         return None
     if words.next(spoken.end) in {"cent", "cents", "pence"}:
         return spoken.parts[0], spoken.end + 1
-    return None if joint or words.link[spoken.end - 1] or spoken.parts[0] < 10 else (spoken.parts[0], spoken.end)
+    ended = words.next(spoken.end) in _CLOSING
+    return None if joint or not ended or spoken.parts[0] < 10 else (spoken.parts[0], spoken.end)
 
 
 def cardinal_texts(value: int) -> list[str]:
@@ -88,6 +158,8 @@ def cardinal_texts(value: int) -> list[str]:
 
 def phone(digits: str) -> str:
     """Return digits in the groups of a North American phone number where there are as many as one has."""
+    if digits[:1] == "0":  # elsewhere in the world
+        return digits
     if len(digits) == 7:
         return f"{digits[:3]}-{digits[3:]}"
     if len(digits) == 10:
@@ -95,3 +167,20 @@ def phone(digits: str) -> str:
     if len(digits) == 11 and digits[0] == "1":
         return f"1-{digits[1:4]}-{digits[4:7]}-{digits[7:]}"
     return digits
+
+
+def dialled(words: Words, at: int, spoken: Run) -> Found | None:
+    """Return a telephone number: seven, ten or eleven digits, one by one, after "number is" or "call"."""
+    if not is_dialled(words, at):
+        return None
+    whole = spelled(words, at, apart=True) or Found([spoken.joined], spoken.end)
+    for digits, end in ((whole.texts[0], whole.end), (spoken.joined, spoken.end)):
+        if phone(digits) != digits:
+            return Found([phone(digits)], end)
+    return None
+
+
+def is_dialled(words: Words, at: int) -> bool:
+    """Whether what is said next is a telephone number, if it is digits."""
+    left = words.before(at)
+    return left in CALLS or (left == "is" and words.before(at - 1) == "number")

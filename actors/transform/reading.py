@@ -12,7 +12,7 @@ from sottovoce.actors.transform.context import Mode
 from sottovoce.actors.transform.figures import Figures
 from sottovoce.actors.transform.formula import Formula
 from sottovoce.actors.transform.heard import MARKS, PAUSES, Heard
-from sottovoce.actors.transform.phrasebook import ESCAPE, REPORTING, Command, Entry, Letter
+from sottovoce.actors.transform.phrasebook import ESCAPE, PLAIN, REPORTING, Command, Entry, Letter
 from sottovoce.actors.transform.phrases import Phrases
 from sottovoce.actors.transform.rulebook import CaseRule, Rule
 from sottovoce.actors.transform.steps import Step
@@ -25,19 +25,22 @@ class Reading:
     """One utterance from its first word to its last, with the phrases of one mode."""
 
     __slots__ = (
-        "_after", "_composer", "_determiners", "_figures", "_formula", "_heard", "_last", "_mode", "_noun_capitals",
-        "_phrases", "_steps",
+        "_after", "_composer", "_determiners", "_domains", "_figures", "_formula", "_heard", "_last", "_mode",
+        "_noun_capitals", "_phrases", "_possessives", "_steps",
     )  # fmt: skip
 
     def __init__(
         self, heard: Heard, phrases: Phrases[Entry], composer: Composer, *, mode: Mode, determiners: Container[str],
-        noun_capitals: bool, formula: Formula, figures: Figures, steps: list[Step] | None,
+        possessives: Container[str], domains: Container[str], noun_capitals: bool,
+        formula: Formula, figures: Figures, steps: list[Step] | None,
     ) -> None:  # fmt: skip
         self._heard = heard
         self._phrases = phrases
         self._composer = composer
         self._mode = mode
         self._determiners = determiners
+        self._possessives = possessives
+        self._domains = domains
         self._noun_capitals = noun_capitals
         self._formula = formula
         self._figures = figures
@@ -47,37 +50,43 @@ class Reading:
 
     def read(self) -> None:
         """Hand all words and commands to the composer."""
-        heard, composer, longest, starts = self._heard, self._composer, self._phrases.longest, self._phrases.starts
-        chunks, bare, count = heard.chunks, heard.bare, len(heard.chunks)
+        heard, longest, starts = self._heard, self._phrases.longest, self._phrases.starts
+        bare, count = heard.bare, len(heard.chunks)
         writes = self._mode not in {"spelling", "command"}
-        at = 0
+        add = self._words if writes else self._other
+        begun = at = 0  # the words between them have not been handed over: at once it takes less time than one by one
         apart = True  # the start of an utterance sets a command off as another command before it does
         while at < count:
-            if writes and bare[at] not in starts:  # most words
-                begun = at
-                at += 1
-                while at < count and bare[at] not in starts:
-                    at += 1
-                composer.words(chunks[begun:at], bare[begun:at])
-                apart = False
-                continue
-            found = longest(heard, at)
-            stop = at + 1
-            if found is not None:
-                done, at, stop = self._found(found[0], at, found[1], apart=apart)
-                if done:
-                    apart = True
-                    continue
             if writes:
-                for index in range(at, stop):
-                    composer.word(chunks[index], bare[index])
-            else:
-                self._other(at, stop)
-            at, apart = stop, False
+                if bare[at] not in starts:
+                    at += 1
+                    continue
+                seconds = starts[bare[at]]
+                if seconds is not None and (at + 1 == count or bare[at + 1] not in seconds):
+                    at += 1
+                    continue
+            if (found := longest(heard, at)) is None:
+                at += 1
+                continue
+            if begun < at:
+                add(begun, at)
+                apart = False
+            apart, begun, at = self._found(found[0], at, found[1], apart=apart)
+        if begun < at:
+            add(begun, at)
+
+    def _words(self, at: int, stop: int) -> None:
+        self._composer.words(self._heard.chunks[at:stop])
 
     def _found(self, entry: Entry, at: int, stop: int, *, apart: bool) -> tuple[bool, int, int]:
-        """Do what a phrase asks for; return whether it was a command, and else which words are words."""
+        """Do what a phrase asks for.
+
+        Returns:
+            Whether it was a command, and which words are to be written: those between the two indices.
+        """
         heard, steps = self._heard, self._steps
+        if entry is PLAIN and (joint := self._joint(at)) is not None:
+            entry, stop = joint, at + 1
         if isinstance(entry, str):
             if entry is ESCAPE or entry is REPORTING:
                 begun = at
@@ -92,7 +101,7 @@ class Reading:
         after = self._command(entry, at, stop, apart=apart)
         if steps is not None:
             steps.append(self._step(entry, heard.said(at, stop), after))
-        return after > 0, after or at, stop
+        return after > 0, after or at, after or stop
 
     def _command(self, entry: Command | Letter, at: int, stop: int, *, apart: bool) -> int:
         """Do what the words from `at` to `stop` command, if they do; return where to go on, 0 if they are words."""
@@ -136,7 +145,8 @@ class Reading:
         composer.style("upper word", marks)
         between, after = heard.marks_from(at + 1)
         word = heard.bare[after] if after < len(heard.bare) and between in {"", ","} else ""
-        if len(word) > 1 and word[0] == letter and self._command_at(after) is None:
+        name = len(word) > 1 and word[0] == letter and not self._formula.joins(word)
+        if name and self._command_at(after) is None:
             composer.style("capital letter", between)
             at = after
         composer.word(heard.chunks[at], heard.bare[at])
@@ -151,9 +161,11 @@ class Reading:
             only = command.only
         else:  # "the all caps NASA probe" is dictated, "the capital" is a city
             noun, only = not isinstance(command, CaseRule) or command.does == "capital letter", "anywhere"
+            if isinstance(command, tuple) and self._after == at - 1:  # quote a quote
+                noun = not self._composer.has_open(command[0].opens)
         if not apart:
             before = heard.words[at - 1]
-            if noun and before in self._determiners and not self._operand(at, stop):
+            if noun and before in self._determiners and not (self._operand(at, stop) or self._named(command, at, stop)):
                 return False
             apart = before[-1] in MARKS
         if only == "anywhere":
@@ -173,19 +185,45 @@ class Reading:
     def _in_address(self, rule: Rule, at: int, stop: int) -> bool:
         """Whether the words from `at` to `stop` stand in an address, between two of its parts."""
         heard, last = self._heard, self._last
-        if not 0 < at < stop < len(heard.bare) or self._command_at(stop) is not None:
+        inside = 0 < at < stop < len(heard.bare) and self._command_at(stop) is None
+        if not inside or not {heard.marks_of(at - 1), heard.marks_of(stop - 1)} <= {"", ","}:
             return False
-        if not {heard.marks_of(at - 1), heard.marks_of(stop - 1)} <= {"", ","}:
-            return False
-        if heard.bare[at - 1] == "www":
-            return True
-        if last is not None and self._after == at - 1 and last.attach == "both" and last.write in {"@", rule.write}:
-            return True
+        if rule.write == "@":
+            return self._ends_address(stop + 1)
+        joined = last is not None and self._after == at - 1 and last.attach == "both"
+        if heard.bare[at - 1] == "www" or (last is not None and joined and last.write in {"@", rule.write}):
+            return rule.only != "anywhere" or self._ends_address(at)
         while (match := self._phrases.longest(heard, stop + 1)) is not None:
             entry, stop = match
             if entry is not rule:
-                return isinstance(entry, Rule) and entry.write == "@"
+                sign = entry if isinstance(entry, Rule) and entry.write == "@" else None
+                return sign is not None and (not sign.address or self._ends_address(stop + 1))
         return False
+
+    def _ends_address(self, at: int) -> bool:
+        """Whether the words from `at` are the end of one: "dot com", "dot example dot com"."""
+        heard = self._heard
+        while at + 1 < len(heard.bare):
+            rule = self._phrases.word(heard.bare[at])
+            if not isinstance(rule, Rule) or not rule.address or heard.marks_of(at) not in {"", ","}:
+                return False
+            if heard.bare[at + 1] in self._domains:
+                return True
+            at += 2
+        return False
+
+    def _joint(self, at: int) -> Rule | None:
+        """Return the rule for the first word of a plain phrase where it joins an address: "punto" of "punto com"."""
+        rule = self._phrases.word(self._heard.bare[at])
+        return rule if isinstance(rule, Rule) and rule.address and self._in_address(rule, at, at + 1) else None
+
+    def _named(self, command: Command, at: int, stop: int) -> bool:
+        """Whether the determiner before `at` begins a name: "my underscore file", not "my underscore key"."""
+        heard = self._heard
+        return (
+            isinstance(command, Rule) and command.write == "_" and heard.words[at - 1] in self._possessives
+            and not heard.marks_of(stop - 1) and heard.bare[stop : stop + 1] not in ([], ["key"], ["is"])
+        )  # fmt: skip
 
     def _operand(self, at: int, stop: int) -> bool:
         """Whether the determiner before `at` is none: a part of "of-the-art", or the letter of "(a, b)"."""
@@ -204,6 +242,9 @@ class Reading:
         if heard.marks_of(stop - 1) not in {"", ","}:
             return at, at + 1
         match = self._phrases.longest(heard, stop)
+        if match is not None and match[0] is PLAIN and not reporting:  # "literal quote unquote": the first is a command
+            first = self._phrases.word(heard.bare[stop])
+            match = None if first is None else (first, match[1])
         if match is None or isinstance(match[0], str):
             end = heard.number_end(at, stop)
             return (stop, end) if end > stop else (at, at + 1)

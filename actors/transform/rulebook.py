@@ -13,6 +13,7 @@ import msgspec
 from sottovoce.actors.transform.context import Case, Mode
 from sottovoce.actors.transform.exceptions import RulesError
 from sottovoce.actors.transform.heard import MARKS
+from sottovoce.actors.transform.wrong import explained
 
 Phrase: TypeAlias = str
 """Lower-case words parted by single spaces. All but the last may carry an engine's comma ("dot, dot, dot")."""
@@ -50,7 +51,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The engine's marks just before the command that stay. All others there, and all after it, were only its rendering
     of the pauses around a spoken command, and go."""
     address: bool = False
-    """In a mail or a web address it also joins words, whatever `only` says: beside an at sign, and after "www"."""
+    """In a mail or a web address it also joins words, whatever `only` says: beside an at sign, and after "www"; in a
+    `plain` phrase that it begins ("dot com") as well. A sign for "at" does so before what ends on one of `domains`."""
+    calls: bool = False
+    """In the mode `code` it has no space before it either, behind a name that is none of `keywords`: f(x), a[0]."""
     noun: bool = True
     """Directly after a determiner ("a comma") it is a plain word."""
     opens: str = ""
@@ -58,6 +62,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     closes: str = ""
     mode: tuple[Mode, ...] = ("dictation", "code", "command")
     """The modes in which it is a command. The same phrase may stand for something else in another mode."""
+    goes_on: str = ""
+    """Marks just before it after which the sentence goes on, whatever `case` says: a new line behind a salutation."""
     note: str = ""
     """A line for docs/commands.md."""
 
@@ -126,6 +132,14 @@ class Rules(msgspec.Struct, frozen=True):
     """Words that have a capital only where a sentence begins."""
     noun_capitals: bool = False
     """A capital within a sentence is the language's own, not a sentence's first: German nouns."""
+    ordinary_words: tuple[str, ...] = ()
+    """Everyday words that are no names: a capital behind the engine's full stop goes, but before another capital."""
+    domains: tuple[str, ...] = ()
+    """What an address ends on. A mark with `address` that is a command everywhere joins behind "@" only before them."""
+    possessives: tuple[str, ...] = ()
+    """Those of `determiners` after which "underscore" is a command: my_file."""
+    keywords: tuple[str, ...] = ()
+    """In the mode `code`, words that are no names, for rules with `calls`."""
     small_words: tuple[str, ...] = ()
     """Words that stay small inside a title."""
     openers: str = ""
@@ -192,6 +206,15 @@ class _Place:
             at for at, line in enumerate(self._lines, 1) if at > after and any(form in line for form in forms)
         ]  # fmt: skip
         return found[-1 if last else 0] if found else after
+
+    def key(self, key: str, *, after: int) -> int:
+        """Return the line of a key in the table whose header is on a line, that line where it cannot be told."""
+        for at, line in enumerate(self._lines[after:], after + 1):
+            if not key or not after or line.lstrip().startswith("["):
+                break
+            if re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
+                return at
+        return after
 
     def error(self, line: int, reason: str) -> RulesError:
         return RulesError(f"{self._path}:{line}: {reason}" if line else f"{self._path}: {reason}")
@@ -289,7 +312,8 @@ def _convert(place: _Place, kind: str, tables: tuple[dict[str, object], ...], fo
         try:
             struct = msgspec.convert(table, form)
         except msgspec.ValidationError as error:
-            raise place.error(line, f"{where}: {error}") from error
+            wrong = explained(str(error), form)
+            raise place.error(place.key(wrong.key, after=line), f"{where}: {wrong.text}") from error
         if not spoken:
             raise place.error(line, f"{where}: `spoken` is empty, so nobody can say it; name a phrase")
         if isinstance(struct, Rule) and not struct.mode:

@@ -63,6 +63,14 @@ def alike(one: str, other: str) -> bool:
     return not mine.isdisjoint(_codes(_letters("".join(other.lower().split()))))
 
 
+def is_plural(word: str, one: str) -> bool:
+    """Whether a word sounds like another one with an s after it. "Linucks" does not: "Linux" ends so."""
+    if not word.endswith("s") or one.endswith("s"):
+        return False
+    letters, code = _letters(word), metaphone(_letters(one))
+    return code != "" and (code[-1] != "S" or metaphone(letters) != code == metaphone(letters[:-1]))
+
+
 def _letters(word: str) -> str:
     """Return the word without accents, "" if it has other letters than a to z, or is too short to tell by its sound."""
     if not word.isascii():

@@ -41,12 +41,13 @@ class Transform(Actor):
     def setup(self) -> None:
         """Load the rules."""
         language = self.config.transform.language
-        self.rules = LiveRules(language, own(self.paths.config, language))
+        kept = self.paths.state / "rules" / f"{language}.toml"
+        self.rules = LiveRules(language, own(self.paths.config, language), kept)
         self.learned = Learned(database_path(self.paths), self.config.transform)
         self._look_learned()
         self.outside = Outside(self.config, self.notice)
         self.modes = Modes(self.paths, self.config.transform, publish=self.publish, notice=self.notice)
-        self.editing = Editing(self.config.edits, self.journal)
+        self.editing = Editing(self.config.edits, self.journal, self.notice)
         # After the warden, which watches all stages, has had its time.
         patience = 2 * self.config.warden.stalled_after
         self.conductor = Counterpart(self.paths.counters("conductor"), self.poller, patience=patience)

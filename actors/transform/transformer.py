@@ -63,6 +63,8 @@ class Transformer:
         self._formula = Formula(rules)
         self._figures = Figures(rules)
         self._determiners = frozenset(rules.determiners)
+        self._possessives = frozenset(rules.possessives)
+        self._domains = frozenset(rules.domains)
         self._noun_capitals = rules.noun_capitals
         self._phrasebook = Phrasebook(rules, name)
 
@@ -149,7 +151,7 @@ class Transformer:
         Reading(
             heard, self._phrasebook.modes[context.mode], composer, mode=context.mode,
             determiners=() if context.mode == "code" else self._determiners,  # there "a" is a name
-            noun_capitals=self._noun_capitals,
+            possessives=self._possessives, domains=self._domains, noun_capitals=self._noun_capitals,
             formula=self._formula, figures=self._figures, steps=steps,
         ).read()  # fmt: skip
         return composer.finish()

@@ -53,9 +53,12 @@ class Typography:
             end -= 1
         text = chunk[:end]
         for index in range(end, len(chunk)):
-            mark = chunk[index]
-            if index and (mark in self.closing or chunk[index - 1] not in self._before):
+            mark, last = chunk[index], chunk[index - 1] if index else ""
+            if last and last not in self.opening and (mark in self.closing or last not in self._before):
                 text += self._before.get(mark, "")
             text += mark
-        lead = chunk[0] if len(chunk) > 1 else ""
-        return text if lead not in self._after else lead + self._after[lead] + text[1:]
+        lead, begun = "", 0
+        while begun < len(chunk) - 1 and chunk[begun] in self._after:
+            lead += chunk[begun] + self._after[chunk[begun]]
+            begun += 1
+        return lead + text[begun:]

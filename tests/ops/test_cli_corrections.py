@@ -72,6 +72,8 @@ def test_test_shows_what_would_be_written(sottovoce: Sottovoce) -> None:
     report = json.loads(sottovoce("corrections", "test", "--mode", "code", "--json", "um", "see", "lie").stdout)
     assert report["text"] == "cli"
     assert [hit["how"] for hit in report["fired"]] == ["filler", "exact"]
+    result = sottovoce("corrections", "test", "--mode", "cod", "see lie")
+    assert (result.returncode, result.stdout) == (EXIT_USAGE, "")
 
 
 def test_the_settings_hold(sottovoce: Sottovoce, paths: Paths) -> None:
@@ -98,6 +100,7 @@ def test_rm_enable_disable(sottovoce: Sottovoce) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [(), ("arkon",), ("", "x"), ("a b c d e f", "x"), ("--", "--", "x"), ("x", "y", "--mode", "No"),
+     ("x", "y", "--mode", "cod"), ("x", "y", "--mode", "code", "--mode", "spelling"),
      ("x", "y", "--utterance", "1")],
 )  # fmt: skip
 def test_what_cannot_be_learned_is_refused(sottovoce: Sottovoce, arguments: tuple[str, ...]) -> None:
@@ -121,11 +124,21 @@ def test_an_edited_transcript_is_shown_before_it_is_kept(paths: Paths, transcrip
     store.close()
 
 
+def test_where_only_common_words_were_put_right(paths: Paths, transcripts: tuple[Path, Path]) -> None:
+    """Nothing is kept, even with --yes, and the command that would keep one is told."""
+    transcripts[1].write_text("Ask arkon about their dog, please!\n")
+    result = answered(paths, "", "learn", "--from", *transcripts, "--yes")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr.splitlines()[-1] == "nothing is kept; to learn it all the same: sottovoce learn there their"
+
+
 def test_repeated_edits_are_suggested(sottovoce: Sottovoce, paths: Paths, transcripts: tuple[Path, Path]) -> None:
     """What was put right three times and not kept is suggested as a command, applied by none, and can be forgotten."""
     for _ in range(3):
         assert sottovoce("corrections", "list", "--suggested").stdout == ""
-        seen = json.loads(answered(paths, "n\n", "learn", "--from", *transcripts, "--json").stdout)["seen"]
+        result = answered(paths, "n\n", "learn", "--from", *transcripts, "--json")
+        assert "arkon -> Archon\n" in result.stderr  # what is asked about is shown
+        seen = json.loads(result.stdout)["seen"]
     assert seen == [{"heard": "arkon", "write": "Archon", "seen": 3}]
     assert sottovoce("corrections", "list", "--suggested").stdout == "sottovoce learn arkon Archon  # seen 3 times\n"
     assert listed(sottovoce) == []

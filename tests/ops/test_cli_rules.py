@@ -96,7 +96,24 @@ def test_rules_of_ones_own_are_used(sottovoce: Sottovoce, mine: Path) -> None:
     rules = json.loads(sottovoce("rules", "list", "--json").stdout)
     assert rules["rule"][-1]["write"] == ":)"
     done = sottovoce("rules", "check")
-    assert (done.returncode, done.stdout) == (0, f"{mine}: sound; 1 phrases\n")
+    assert (done.returncode, done.stdout) == (0, f"{mine}: sound; 1 phrase\n")
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_shipped_rules_as_json(sottovoce: Sottovoce, language: str) -> None:
+    """`list --json` has all of a language's tables, those that it leaves out as empty ones."""
+    done = sottovoce("rules", "list", "--json", "--language", language)
+    rules = json.loads(done.stdout)
+    assert {"comma", "virgule"} & {phrase for rule in rules["rule"] for phrase in rule["spoken"]}
+    assert (rules["before"] == {}) == (language == "en")
+
+
+@pytest.mark.parametrize("command", [("list",), ("test", "hello"), ("check",)])
+def test_a_language_without_rules(sottovoce: Sottovoce, command: tuple[str, ...]) -> None:
+    """Exit code 5, and the languages that there are."""
+    done = sottovoce("rules", *command, "--language", "xx")
+    assert (done.returncode, done.stdout) == (EXIT_CONFIGURATION, "")
+    assert "no transform rules for language 'xx'; there are: de, en, es, fr, it, pt, ru" in done.stderr
 
 
 def test_a_wrong_file_is_told(sottovoce: Sottovoce, mine: Path, tmp_path: Path) -> None:
@@ -105,7 +122,7 @@ def test_a_wrong_file_is_told(sottovoce: Sottovoce, mine: Path, tmp_path: Path) 
         path.write_text('\n[[rule]]\nspoken = ["smiley"]\nwrite = ":)"\nattach = "above"\n')
         done = sottovoce("rules", "check", *arguments)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (EXIT_CONFIGURATION, "", 1)
-        assert f"{path}:2: rule 1 ('smiley')" in done.stderr
+        assert f"{path}:5: rule 1 ('smiley')" in done.stderr
     mine.unlink()
     done = sottovoce("rules", "check")
     assert (done.returncode, "not there" in done.stdout) == (0, True)

@@ -28,6 +28,8 @@ COMMON = {"there", "their", "the", "rose"}
         ("I like it very much", "I like it", []),
         ("the quick answer is no", "a long explanation follows below", []),
         ("", "Archon", []),
+        ("it costs 42, item 1455", "it costs 43, item 1456", []),
+        ("play the mp 3", "play the MP3", [("mp 3", "MP3")]),
     ],
 )
 def test_only_misheard_words_are_found(before: str, after: str, expected: list[tuple[str, str]]) -> None:

@@ -7,15 +7,16 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.protocol.correction import Correction
+from sottovoce.protocol.correction import MODES, Correction, check_modes
 from sottovoce.protocol.corrections import CorrectionsError, CorrectionStore, Usage, database_path
+from sottovoce.protocol.messages import Mode
 from sottovoce.protocol.paths import Paths
 
 
@@ -59,6 +60,15 @@ def test_what_could_never_work_is_refused(wrong: dict[str, Any], says: str) -> N
     """What nobody can say, or what would act on the window, is refused with the reason."""
     with pytest.raises(ValueError, match=says):
         archon(**wrong)
+
+
+def test_a_mode_in_which_nothing_would_hold_is_refused() -> None:
+    """Those that write words are modes of the service; what is none, or writes no words, is named with those."""
+    assert set(MODES) < set(get_args(Mode))
+    check_modes(MODES)
+    for mode in ("cod", "spelling", "command"):
+        with pytest.raises(ValueError, match=f"'{mode}'; they do in dictation, code and verbatim"):
+            check_modes(("code", mode))
 
 
 def test_what_is_added_is_there_for_others(store: CorrectionStore, file: Path) -> None:

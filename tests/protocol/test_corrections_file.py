@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.protocol.correction import Correction
+from sottovoce.protocol.correction import MODES, Correction
 from sottovoce.protocol.corrections_file import FORMATS, FileProblem, Format, conflicts, read, write
 
 _WORD = st.text(st.characters(categories=("L", "N", "P", "S")), max_size=8).map(lambda text: f"{text}a".strip())
-_MODES = st.sets(st.text(string.ascii_lowercase, min_size=1, max_size=5)).map(lambda modes: tuple(sorted(modes)))
+_MODES = st.sets(st.sampled_from(MODES)).map(lambda modes: tuple(sorted(modes)))
 _CORRECTION = st.builds(
     Correction,
     heard=st.lists(_WORD, min_size=1, max_size=5).map(" ".join),
@@ -38,10 +37,14 @@ def test_nothing_is_lost(form: Format, corrections: list[Correction]) -> None:
     found = read(text, form)
     assert [correction for _, correction in found] == corrections
     for line, correction in found:
-        assert (text.split("\n")[line - 1] == "[[correction]]") if form == "toml" else line > 1
-        assert correction.heard in "\n".join(text.split("\n")[line - 1 : line + 1]).replace('""', '"').replace(
-            "\\\\", "\\"
-        ).replace('\\"', '"')
+        said = "\n".join(text.split("\n")[line - 1 : line + 1])
+        if form == "toml":
+            assert said.startswith("[[correction]]\n")
+            said = said.replace("\\\\", "\\").replace('\\"', '"')
+        else:
+            assert line > 1
+            said = said.replace('""', '"')
+        assert correction.heard in said
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,9 @@ def test_what_is_not_said_has_its_default(form: Format, text: str) -> None:
 _TWO = '[[correction]]\nheard = "arkon"\nwrite = "Archon"\n\n[[correction]]\n'
 
 
+_STRING = '[[correction]]\nheard = "tag"\nwrite = """a\n[[correction]]\nb"""\n'
+
+
 @pytest.mark.parametrize(
     ("form", "text", "reasons"),
     [
@@ -72,6 +78,14 @@ _TWO = '[[correction]]\nheard = "arkon"\nwrite = "Archon"\n\n[[correction]]\n'
         ("toml", _TWO + 'heard = "x"\nwrite = "y"\ncolour = "red"\n', ["line 5:", "colour"]),
         ("toml", _TWO + 'heard = "x"\nwrite = "y"\nnumber = 3\n', ["line 5: a number"]),
         ("toml", _TWO + 'heard = "Arkon"\nwrite = "y"\n', ["line 5: 'Arkon' is there twice, first in line 1"]),
+        ("toml", _TWO + 'heard = "x"\nwrite = "y"\nmodes = ["cod"]\n', ["line 5: ", "mode 'cod'", "code"]),
+        ("toml", _STRING + '[[correction]]\nheard = ""\nwrite = "x"\n', ["line 6: ''"]),
+        (
+            "toml",
+            _STRING + '[[correction]]\nheard = "Tag"\nwrite = "x"\n',
+            ["line 6: 'Tag' is there twice, first in line 1"],
+        ),
+        ("csv", "heard,write,modes\na,b,\nc,d,code spelling\n", ["line 3: ", "mode 'spelling'"]),
         ("csv", "", ["line 1:", "heard and write"]),
         ("csv", "heard,colour\n", ["line 1:", "colour"]),
         ("csv", "heard,write,write\n", ["each name once"]),

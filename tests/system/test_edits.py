@@ -18,7 +18,7 @@ from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import UNFINISHED, UtteranceRow
 
-_SESSION = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR")
+_SESSION = ("DISPLAY", "WAYLAND_DISPLAY", "SWAYSOCK", "XAUTHORITY", "XDG_RUNTIME_DIR")
 
 
 class Dictation:
@@ -135,6 +135,26 @@ def test_another_window(paths: Paths, x11_window: Window) -> None:
         assert dictating.shows("Hello. Bye.")
     finally:
         _focus(x11_window, focus)
+        dictating.close()
+
+
+def test_another_window_under_sway(paths: Paths, wayland_window: Window) -> None:
+    """Where sway tells the focus nothing is taken back from another window, nor brought back into one."""
+    dictating = Dictation(paths, wayland_window)
+    try:
+        dictating.say("Hello.", "Bye.", "Scratch that.")
+        assert dictating.shows("Hello.")
+        with wayland_window.another():
+            for said in ("Undo that.", "Scratch that."):
+                edit = dictating.say(said)
+                assert (edit.state, edit.reason) == ("suppressed", "another window has the focus")
+            assert dictating.say("Elsewhere.").state == "typed"
+            assert dictating.say("Scratch that.").state == "typed"
+            assert dictating.say("Scratch that.").reason == "another window has the focus"
+        assert dictating.say("Undo that.").reason == "another window has the focus"  # it was of the other one
+        assert dictating.say("Scratch that.").state == "typed"
+        assert dictating.window.wait_for("") == ""
+    finally:
         dictating.close()
 
 

@@ -123,6 +123,15 @@ def test_each_end_is_typed_again_once_and_in_order(service: PrivateService) -> N
         assert row(service, old)["reason"].endswith(f"retyped as {number}")
 
 
+def test_what_was_never_transformed_is_corrected(service: PrivateService) -> None:
+    """What was learned holds for a text that was suppressed and is typed again, as it would have when it was said."""
+    assert sottovoce(service, "learn", "it was", "It had been").returncode == 0
+    try:
+        assert typed(service, retype(service, 3)).text == "It had been suppressed."
+    finally:
+        sottovoce(service, "corrections", "rm", 1)
+
+
 def test_it_is_typed_soon(service: PrivateService) -> None:
     """The injector finds it by itself, without a message, within its tick and what typing takes."""
     row = typed(service, retype(service, 1))

@@ -19,7 +19,7 @@ from sottovoce.protocol.messages import ModeState
 
 _SESSION = ("DISPLAY", "WAYLAND_DISPLAY", "SWAYSOCK", "XAUTHORITY", "XDG_RUNTIME_DIR")
 _TERMINALS = '[transform]\ncarry = 0\n[[transform.applications]]\nmatch = "kitty|foot|xterm"\nmode = "code"\n'
-PROSE, CODE = "If the count is greater than five.", "if the count > five."
+PROSE, CODE = "If the count is greater than five.", "if the count > five"
 
 
 @pytest.fixture

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import signal
-import threading
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from stages import wait_until
 
-from sottovoce.actors.inject import Chain, Delivery, FileBackend, Outcome, WtypeBackend, XdotoolBackend
+from sottovoce.actors.inject import Chain, FileBackend, Outcome, WtypeBackend, XdotoolBackend
 from sottovoce.actors.tails import characters
 
 TAKEN = {
@@ -92,31 +94,85 @@ def test_another_window(x11_window: Any) -> None:
     backend.close()
 
 
+_TYPIST = """
+import sys
+from sottovoce.actors.inject import XdotoolBackend
+backend = XdotoolBackend()
+for line in sys.stdin:
+    text, back = line.rstrip("\\n"), line.startswith("a")
+    done = backend.type(text)
+    print(done.outcome.name, flush=True)
+    if back:
+        print(backend.take_back(text, done.place).outcome.name, flush=True)
+"""
+
+
+@pytest.fixture
+def typist(x11_window: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process that types each line, and takes it back if it begins with an "a"; it may be killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _TYPIST],
+        env=x11_window.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def _ask(typist: subprocess.Popen[str], text: str) -> None:
+    assert typist.stdin is not None
+    typist.stdin.write(f"{text}\n")
+    typist.stdin.flush()
+
+
+def _kill(typist: subprocess.Popen[str], killed: str) -> None:
+    children = Path(f"/proc/{typist.pid}/task/{typist.pid}/children").read_text().split()
+    commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+    tools = [child for child, command in commands.items() if command.startswith((b"xdotool", b"/usr/bin/xdotool"))]
+    os.kill(typist.pid if killed == "who started it" else tools[0], signal.SIGKILL)
+
+
 @pytest.mark.parametrize("killed", ["the tool", "who started it"])
-def test_no_key_stays_down(x11_window: Any, killed: str) -> None:
+def test_no_key_stays_down(x11_window: Any, typist: subprocess.Popen[str], killed: str) -> None:
     """Whatever is killed in the middle, BackSpace is up: the X server would repeat it until all text is gone."""
-    backend = XdotoolBackend(x11_window.environ)
     text = "abcdefghi " * 250
-    place = backend.type(text).place
+    _ask(typist, text)
     assert x11_window.wait_for(text, 30) == text
-    deliveries: list[Delivery] = []
-    thread = threading.Thread(target=lambda: deliveries.append(backend.take_back(text, place)))
-    thread.start()
     wait_until(lambda: len(x11_window.text()) < 2200)
-    shell = _child(thread.native_id or 0, os.getpid())
-    # The kernel sends SIGTERM to the shell when the injector ends.
-    os.kill(shell if killed != "the tool" else _child(shell, shell), signal.SIGTERM)
-    thread.join()
-    assert deliveries[0].outcome is Outcome.UNKNOWN
+    _kill(typist, killed)
+    assert typist.stdout is not None
+    assert typist.stdout.readline() == "TYPED\n"
+    assert typist.stdout.readline() == ("UNKNOWN\n" if killed == "the tool" else "")
     left = x11_window.text()
-    assert x11_window.wait_for("nothing more", 1.2) == x11_window.text()  # a repeat begins after 0.66 s
+    settled = x11_window.wait_for("nothing more", 1.2)  # a repeat begins after 0.66 s
+    assert x11_window.wait_for("nothing more", 0.6) == settled
     assert len(left) - len(x11_window.text()) < 20
     assert len(x11_window.text()) > 1000
+
+
+@pytest.mark.parametrize("killed", ["the tool", "who started it"])
+@pytest.mark.parametrize("words", ["THE QUICK BROWN FOX ", "жщя ", "ffffffffff "], ids=["capitals", "lent", "one"])
+def test_no_letter_stays_down(x11_window: Any, typist: subprocess.Popen[str], killed: str, words: str) -> None:
+    """Whatever is killed while a text is typed, its keys are up, and the next text is whole."""
+    text = words * (2000 // len(words))
+    _ask(typist, text)
+    wait_until(lambda: len(x11_window.text()) > 60)
+    _kill(typist, killed)
+    assert typist.stdout is not None
+    assert typist.stdout.readline() == ("UNKNOWN\n" if killed == "the tool" else "")
+    left = x11_window.text()
+    settled = x11_window.wait_for("nothing more", 1.2)  # a repeat begins after 0.66 s
+    assert x11_window.wait_for("nothing more", 0.6) == settled
+    assert len(x11_window.text()) - len(left) < 20
+    assert len(x11_window.text()) < len(text) - 50
+    x11_window.clear()
+    backend = XdotoolBackend(x11_window.environ)
+    assert backend.type("the fox, again.").outcome is Outcome.TYPED
+    assert x11_window.wait_for("the fox, again.") == "the fox, again."
     backend.close()
-
-
-def _child(task: int, process: int) -> int:
-    return int(Path(f"/proc/{process}/task/{task}/children").read_text().split()[0])
 
 
 def test_another_session() -> None:
@@ -125,6 +181,25 @@ def test_another_session() -> None:
     if backend.available():
         pytest.skip("not installed: apt install wtype")
     assert backend.elsewhere("wayland-8") == "that was in another Wayland session"
+    assert backend.elsewhere("wayland-7") is None
+    assert backend.elsewhere("") == "the focus moved while it was typed"
+
+
+def test_another_window_under_sway(wayland_window: Any) -> None:
+    """Where the compositor tells the focus nothing is pressed, nor mended, but in the window that was typed into."""
+    backend = WtypeBackend(wayland_window.environ)
+    place = backend.type("Hello.").place
+    session, window = place.split()
+    for elsewhere in (f"{session} {int(window) + 1}", f"{session} none"):
+        taken = backend.take_back("Hello.", elsewhere)
+        assert (taken.outcome, taken.detail) == (Outcome.NOTHING_TYPED, "another window has the focus")
+    assert wayland_window.wait_for("Hello.") == "Hello."
+    with wayland_window.another():
+        assert backend.take_back("Hello.", place).detail == "another window has the focus"
+        assert not backend.type(" there", mended=", there").mended
+    assert backend.elsewhere(place) is None
+    assert backend.take_back("o.", place).outcome is Outcome.TYPED
+    assert wayland_window.wait_for("Hell") == "Hell"
 
 
 def test_a_chain_goes_back_to_the_one_that_typed(tmp_path: Path) -> None:

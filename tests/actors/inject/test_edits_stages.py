@@ -181,6 +181,17 @@ def test_keys(stages: Stages, paths: Paths, out: Path, say: Say) -> None:
         with_keys.close()
 
 
+def test_keys_that_are_off(running: Stages, out: Path, say: Say, notices: Callable[[], list[str]]) -> None:
+    """Who asks for a key that is not pressed is told of the setting, once; who only speaks of keys is not."""
+    assert running
+    say("You press enter.")
+    assert notices() == []
+    say("Press enter.", "Press control C.")
+    wait_until(notices)
+    assert notices() == ["the name of a key was typed as words; to have keys pressed by voice: [edits] keys = true"]
+    assert out.read_text() == "You press enter. Press enter. Press control C."
+
+
 def test_literally(running: Stages, out: Path, say: Say) -> None:
     """After an escape, and inside a sentence, the words are words."""
     say("literal scratch that", "I had to scratch that itch.")

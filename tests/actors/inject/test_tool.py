@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import pytest
+from stages import wait_until
 
 from sottovoce.actors.inject import tool
 
@@ -39,6 +43,31 @@ def test_a_tool_that_reads_nothing_is_no_error_of_ours() -> None:
     """A tool that ends without having read its input is judged by its exit status."""
     done = tool.run(["false"], text="x" * 1_000_000, environ=os.environ, timeout=10)
     assert (done.code, done.why) == (1, "false ended with status 1")
+
+
+@pytest.mark.parametrize(
+    ("argv", "amended"), [(["true"], False), (["false"], True), (["sleep", "60"], True), (["absent"], False)]
+)
+def test_what_is_amended(tmp_path: Path, argv: list[str], amended: bool) -> None:
+    """What a tool leaves behind is mended before the report on it, unless it ended well or never began."""
+    mark = tmp_path / "amended"
+    tool.run(argv, environ=os.environ, timeout=0.3, amends=["touch", str(mark)])
+    assert mark.exists() == amended
+
+
+def test_amends_for_the_killed(tmp_path: Path) -> None:
+    """It is mended as well where tool and injector are killed with all of their group."""
+    ready, mark = tmp_path / "ready", tmp_path / "amended"
+    program = (
+        "import os; from sottovoce.actors.inject import tool; tool.run("
+        f"['sh', '-c', 'touch {ready}; exec sleep 60'], environ=os.environ, timeout=60, amends=['touch', '{mark}'])"
+    )
+    injector = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    wait_until(ready.exists)
+    assert not mark.exists()
+    os.killpg(injector.pid, signal.SIGKILL)
+    injector.wait()
+    wait_until(mark.exists)
 
 
 def test_a_tool_does_not_outlive_a_killed_injector() -> None:

@@ -37,6 +37,26 @@ ENGLISH = Transformer.load("en")
 @pytest.mark.parametrize(
     ("heard", "expected"),
     [
+        ("Arkon is here", "Archon is here"),
+        ('"Um, arkon', '"Archon'),
+        ("Arkon, um, is", "Archon is"),
+        ("Gonna go", "going to go"),
+    ],
+)
+def test_a_learned_capital_is_none_of_a_sentence(heard: str, expected: str) -> None:
+    """In code, where the capital of a sentence's first word goes, that of a name which was learned stays."""
+    assert ENGLISH.apply(heard, Context(mode="code"), corrections=LEARNED)[0] == expected
+
+
+def test_small_letters_that_are_asked_for_stay_small() -> None:
+    """With the case "lower" there is no capital at the start of a sentence either."""
+    learned = Corrections([Correction(heard="enpm", write="NPM", case="lower", number=1)])
+    assert ENGLISH.apply("Enpm runs. enpm ran", Context(), corrections=learned)[0] == "npm runs. npm ran"
+
+
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
         ("um comma hello arkon comma world period", ", hello Archon, world."),
         ("Hello, Arkon. Comma, is it arcon's? Question mark.", "Hello, Archon, is it Archon's?"),
         ("I, um, think so period", "I think so."),

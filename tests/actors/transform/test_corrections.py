@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sottovoce.actors.transform import lookup as module
 from sottovoce.actors.transform.common import Lexicon, lexicon
-from sottovoce.actors.transform.corrections import Corrections, Fired
+from sottovoce.actors.transform.corrections import Corrections, Fired, Snippet
 from sottovoce.actors.transform.fillers import FILLERS
 from sottovoce.protocol.correction import Correction
 
@@ -74,9 +74,11 @@ def test_a_snippet_has_its_own_lines_and_marks() -> None:
 
 
 def test_words_come_as_chunks() -> None:
-    """What is written with single spaces is words again, so that spaces and capitals are seen to as of any other."""
-    corrections = Corrections([correction("ada", "Ada Lovelace"), correction("et cetera", "etc.")])
-    assert corrections.apply(["ada,", "et", "cetera."], mode="code")[0] == ["Ada", "Lovelace,", "etc."]
+    """What has no capitals of its own is words again, so that they are seen to as of any other; the rest is one."""
+    corrections = Corrections([correction("ada", "Ada Lovelace", case="heard"), correction("et cetera", "and so on.")])
+    written, _ = corrections.apply(["ada,", "et", "cetera."], mode="code")
+    assert written == ["ada", "lovelace,", "and so on."]
+    assert [isinstance(chunk, Snippet) for chunk in written] == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +116,8 @@ def test_one_that_is_off_is_not_found() -> None:
         ("Arkonn,", "Archon,"),
         ("archon's", "Archon's"),
         ("Archon", "Archon"),
+        ("arkons", "Archons"),
+        ("ARCONS,", "Archons,"),
         ("ark on", "ark on"),
         ("arcade", "arcade"),
     ],
@@ -146,6 +150,36 @@ def test_a_word_of_the_language_never_becomes_a_name(word: str, name: str) -> No
     """However alike they sound: nor does it get the capital of one. Exactly it can be had, by asking for it."""
     assert written(SENTENCE, correction(name.replace("a", "aa"), name, match="sound")) == SENTENCE
     assert name in written(SENTENCE, correction(word, name))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("an e-mail, two e-mails", "Emil"),
+        ("a check-in and check-ins", "Chekhin"),
+        ("crisp bacons", "Beacon"),
+        ("a follow-up", "Followap"),
+        ("we can't", "Kahnt"),
+        ("we’re here", "Wier"),
+    ],
+)
+def test_no_form_of_a_word_of_the_language_becomes_a_name(text: str, name: str) -> None:
+    """Compounds, plurals and contractions are words too, whether the list has them or not."""
+    assert written(text, correction(name, name, match="sound")) == text
+
+
+def test_a_hyphen_more_is_the_same_word() -> None:
+    """A name that is a compound of words but for its hyphen is found with it."""
+    assert written("on git-hub", correction("github", "GitHub", match="sound")) == "on GitHub"
+
+
+def test_a_plural_stays_one() -> None:
+    """The s stays after what is written, unless that ends with one or the sound of it is the name's own."""
+    assert written("two lovelases", correction("lovelase", "Lovelace", match="sound")) == "two Lovelaces"
+    assert written("kuberneties", correction("kubernetie", "Kubernetes", match="sound")) == "Kubernetes"
+    assert written("linucks", correction("linuks", "Linux", match="sound")) == "Linux"
+    assert written("two arkons", correction("arkon", "Archon")) == "two arkons"
+    assert written("two vims", correction("vim", "Vim", match="sound")) == "two vims"
 
 
 def test_a_rare_word_gets_its_capital() -> None:
@@ -201,6 +235,9 @@ def test_what_fired_is_told() -> None:
         ('"Um, hi," he said, "um."', '"hi," he said.'),
         ("the ER doctor and his umbrella", "the ER doctor and his umbrella"),
         ("Um.", ""),
+        ("Uh huh, I see, uh oh!", "Uh huh, I see, uh oh!"),
+        ("Uh, oh no, uh ohm", "oh no, ohm"),
+        ("to err is human", "to err is human"),
         ("damned shit", "damned shit"),
     ],
 )

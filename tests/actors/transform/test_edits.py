@@ -211,12 +211,12 @@ def test_rules_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('\n[[edit]]\nspoken = ["zap"]\ndoes = "explode"\n', ":2: edit 1 ('zap'): Invalid enum value 'explode'"),
+        ('\n[[edit]]\nspoken = ["zap"]\ndoes = "explode"\n', ":4: edit 1 ('zap'): Invalid enum value 'explode'"),
         ('[[edit]]\nspoken = ["Zap"]\ndoes = "scratch"\n', ":2: edit 1 ('Zap'): 'Zap' can never match"),
         ('[[edit]]\nspoken = []\ndoes = "scratch"\n', ":1: edit 1: `spoken` is empty"),
         (
             '[[edit]]\nspoken = ["zap"]\ndoes = "word"\nonly = "never"\n',
-            ":1: edit 1 ('zap'): Invalid enum value 'never'",
+            ":4: edit 1 ('zap'): Invalid enum value 'never'",
         ),
         ('plain = ["zap"]\n[[edit]]\nspoken = ["zap"]\ndoes = "word"\n', ":3: 'zap' stands for two things"),
         ('[keys]\nenter = "Enter"\n', "Invalid enum value 'Enter'"),

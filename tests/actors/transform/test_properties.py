@@ -130,8 +130,8 @@ def test_verbatim_changes_spaces_and_capitals_alone(language: str, data: st.Data
     """In `verbatim` no word and no mark is lost, and what was typed is typed the same when it is heard again."""
     context = Context(mode="verbatim")
     text = data.draw(spoken(language))
-    page, after = transformer(language).apply(text, context)
-    if after.mode != "verbatim":  # the way out
+    page, _, steps = transformer(language).explain(text, context)
+    if any(step.did == "mode" for step in steps):  # the way out, or the one that leads here
         return
     assert transformer(language).apply(page, context)[0] == page
     assert folded(page) == folded(text)
@@ -166,3 +166,18 @@ def test_plain_text_changes_in_spaces_and_capitals_alone(language: str, data: st
     text = " ".join(chunks)
     page = transformer(language).apply(text, Context(), numbers=data.draw(numbers_modes))[0]
     assert folded(page) == folded(text)
+
+
+@given(st.data())
+def test_an_engine_that_punctuates_comes_out_as_one_that_does_not(language: str, data: st.DataObject) -> None:
+    """Marks said between words give one text, whether the engine wrote its pauses and its capitals or not."""
+    rules = [rule for rule in rules_of(language).rule if rule.only == "anywhere" and rule.write in set(",.?!:;")]
+    marks_said = st.sampled_from([phrase for rule in rules if "dictation" in rule.mode for phrase in rule.spoken])
+    said = data.draw(
+        st.lists(st.tuples(st.sampled_from(["xax", "yay", "zaz wow"]), marks_said), min_size=1, max_size=5)
+    )
+    bare = " ".join(f"{words} {mark}" for words, mark in said)
+    commas = " ".join(f"{words}, {mark}," for words, mark in said)
+    stops = " ".join(f"{words}. {mark.capitalize()}." for words, mark in said)
+    page = transformer(language).apply(bare, Context())[0]
+    assert {transformer(language).apply(text, Context())[0] for text in (commas, stops)} == {page}

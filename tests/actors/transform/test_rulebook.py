@@ -40,7 +40,7 @@ def test_the_longest_phrase_wins(file: Path) -> None:
         (b"\xff", ["utf-8"]),
         ("rulez = []", ["rulez"]),
         ("plain = 3", ["plain", "array"]),
-        (COMMA + 'colour = "red"\n', ["rule 1 ('comma')", "colour"]),
+        (COMMA + 'colour = "red"\n', [":5: rule 1 ('comma')", "colour"]),
         (COMMA + COMMA.replace("left", "above").replace("comma", "colon"), ["rule 2 ('colon')", "above"]),
         ('[[rule]]\nspoken = ["comma"]\nattach = "left"\n', ["rule 1 ('comma')", "write"]),
         (COMMA.replace('["comma"]', "[]"), ["rule 1", "empty"]),

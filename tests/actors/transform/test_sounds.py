@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.actors.transform.sounds import Sounds, alike
+from sottovoce.actors.transform.sounds import Sounds, alike, is_plural
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,16 @@ def test_the_most_similar_is_taken_and_of_equals_the_first() -> None:
     """Of several words of one sound the nearest by its letters wins."""
     assert Sounds(["jonsen", "johnson", "jonson"], 0.8).nearest("jonson") == ("jonson", 1.0)
     assert Sounds(["jérôme", "jerome"], 0.8).nearest("jerôme") == ("jérôme", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("word", "one", "expected"),
+    [("arkons", "archon", True), ("arkon's", "arkon", True), ("linucks", "linux", False), ("james", "james", False),
+     ("arkon", "arkon", False), ("lovelases", "lovelace", True), ("abs", "ab", False), ("s", "", False)],
+)  # fmt: skip
+def test_a_plural_is_told_from_a_name_that_ends_with_its_sound(word: str, one: str, expected: bool) -> None:
+    """It is one where an s is heard more than in the other."""
+    assert is_plural(word, one) is expected
 
 
 def test_phrases_may_be_cut_in_other_places() -> None:

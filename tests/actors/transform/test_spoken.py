@@ -42,6 +42,13 @@ PHRASES = (
     ("this is literally number five", "This is number five."),
     ("cats versus dogs", "Cats vs. dogs."),
     ("first item, tab, second item", "First item\tsecond item."),
+    ("what a lovely day exclamation mark", "What a lovely day!"),
+    (
+        "the meeting open parenthesis the long one close parenthesis was cancelled",
+        "The meeting (the long one) was cancelled.",
+    ),
+    ("the answer is simple colon we need more time period", "The answer is simple: we need more time."),
+    ("turn left, new line, then turn right, new line, then stop", "Turn left\nThen turn right\nThen stop."),
 )
 
 

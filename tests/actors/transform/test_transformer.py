@@ -402,7 +402,7 @@ def test_a_context_of_before_there_were_modes_is_understood() -> None:
     (("title case on", "the lord", "of the rings", "title case off", "is"), "The Lord of the Rings is"),
     (("camel case", "user name", "is set"), "userName is set"),
     (("she said quote no caps", "hello quote"), 'She said "hello"'),
-    (("no caps on hello there", "no caps off. Yes"), "hello there Yes"),
+    (("no caps on hello there", "no caps off. Yes"), "hello there yes"),
 )
 def test_asked_for_capitals_outlive_an_utterance(heard: tuple[str, ...], page: str) -> None:
     """What was switched on holds until it is switched off; what was asked for one word waits for that word."""

@@ -26,6 +26,9 @@ FRENCH = Typography(
         ("?!", "?!"),
         ("?»", "?\u00a0»"),
         ("«", "«"),
+        ("(?", "(?"),  # hypothesis found that this came out another way when it was heard again
+        ("«?", "«\u00a0?"),
+        ("««,", "«\u00a0«\u00a0,"),
         ("quoi,", "quoi,"),
         ("", ""),
     ],

@@ -3,12 +3,14 @@
 X11 tells everybody (`xprop`), sway answers on the socket of $SWAYSOCK, Hyprland on one of its own. GNOME and KDE under
 Wayland tell no other program, on purpose; there the answer is `FocusUnknown`, with the reason.
 
-The question must never hold up text. It is put in a thread of its own as soon as the speaker pauses (`ask`), and has
-been answered by the time the text is there: it takes 8 ms (p99 13) with the two `xprop` of X11 and 0.3 ms (p99 0.8) on
-sway's socket, measured 200 times each on a busy machine of 2 cores, and 0.1 s of silence at least is between a pause
-and the end of an utterance. Who wants the answer (`answer`) waits for 50 ms at most. (A connection that is kept and
-tells of every change of focus was refused: one for each desktop, each with a life of its own, for a question that is
-put once an utterance.)
+The mode depends on it, and whether a text can be taken back: only from the window that it was typed into.
+
+For the mode the question must never hold up text. It is put in a thread of its own as soon as the speaker pauses
+(`ask`), and has been answered by the time the text is there: it takes 8 ms (p99 13) with the two `xprop` of X11 and 0.3
+ms (p99 0.8) on sway's socket, measured 200 times each on a busy machine of 2 cores, and 0.1 s of silence at least is
+between a pause and the end of an utterance. Who wants the answer (`answer`) waits for 50 ms at most. (A connection that
+is kept and tells of every change of focus was refused: one for each desktop, each with a life of its own, for a
+question that is put once an utterance.)
 """
 
 from __future__ import annotations
@@ -51,6 +53,8 @@ class Window(NamedTuple):
     names: tuple[str, ...]
     """What its application is called: the Wayland app_id, or class and instance of X11's WM_CLASS."""
     title: str = ""
+    key: str = ""
+    """What tells it from the desktop's other windows for as long as it is open; "" where that is not told."""
 
 
 class Focus:
@@ -129,6 +133,7 @@ class _Properties(msgspec.Struct, frozen=True, rename={"class_": "class"}):
 class _Node(msgspec.Struct, frozen=True):
     """Of the tree of i3's and sway's GET_TREE, as far as we read it."""
 
+    id: int = 0
     focused: bool = False
     app_id: str | None = None
     name: str | None = None
@@ -149,7 +154,7 @@ def _sway(path: str, deadline: float) -> Window | None:
         node = nodes.pop()
         if node.focused:
             x11 = node.window_properties or _Properties()
-            return _window((node.app_id, x11.class_, x11.instance), node.name)
+            return _window((node.app_id, x11.class_, x11.instance), node.name, str(node.id or ""))
         nodes += (*node.nodes, *node.floating_nodes)
     return None
 
@@ -163,6 +168,7 @@ class _Active(msgspec.Struct, frozen=True, rename={"class_": "class", "initial":
     class_: str = ""
     initial: str = ""
     title: str = ""
+    address: str = ""
 
 
 def _hyprland(environ: Mapping[str, str], signature: str, deadline: float) -> Window | None:
@@ -177,7 +183,7 @@ def _hyprland(environ: Mapping[str, str], signature: str, deadline: float) -> Wi
             if len(answer) > _LONGEST:
                 raise FocusUnknown("Hyprland's answer has no end")
     window = _decoded(bytes(answer), _Active, "Hyprland")
-    return _window((window.class_, window.initial), window.title)
+    return _window((window.class_, window.initial), window.title, window.address)
 
 
 # -- X11 ---------------------------------------------------------------------------------------------------------------
@@ -195,7 +201,7 @@ def _x11(environ: Mapping[str, str], deadline: float) -> Window | None:
         for name, rest in re.findall(r"^(WM_CLASS|_NET_WM_NAME|WM_NAME)\(\w+\) = (.*)", told, re.MULTILINE)
     }
     titles = values.get("_NET_WM_NAME") or values.get("WM_NAME") or [""]
-    return _window(tuple(reversed(values.get("WM_CLASS", []))), titles[0])  # WM_CLASS has the instance first
+    return _window(tuple(reversed(values.get("WM_CLASS", []))), titles[0], number[1])  # WM_CLASS has the instance first
 
 
 def _run(environ: Mapping[str, str], deadline: float, *command: str) -> str:
@@ -268,7 +274,7 @@ def _decoded(answer: bytes, form: type[_S], who: str) -> _S:
         raise FocusUnknown(f"{who}'s answer is not understood") from None  # it would quote the windows' titles
 
 
-def _window(names: tuple[str | None, ...], title: str | None) -> Window | None:
+def _window(names: tuple[str | None, ...], title: str | None, key: str) -> Window | None:
     """Return a window by what was told of it, None where that is nothing, as of an empty workspace."""
     known = tuple(dict.fromkeys(name for name in names if name))
-    return Window(known, (title or "")[:_TITLE]) if known else None
+    return Window(known, (title or "")[:_TITLE], key) if known else None

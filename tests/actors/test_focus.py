@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from desktop import Window as Desktop
 
-from sottovoce.actors.transform.focus import Focus, FocusUnknown, focused
+from sottovoce.actors.focus import Focus, FocusUnknown, focused
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_hyprland(answering: Callable[[bytes | None], dict[str, str]]) -> None:
     """Of Hyprland's answer class, first class and title are taken, whatever else it holds."""
     session = answering(b'{"address": "0x55", "class": "kitty", "initialClass": "Kitty", "title": "vi", "pid": 7}')
     window = focused(as_hyprland(session))
-    assert window == (("kitty", "Kitty"), "vi")
+    assert window == (("kitty", "Kitty"), "vi", "0x55")
 
 
 def test_hyprland_without_a_window(answering: Callable[[bytes | None], dict[str, str]]) -> None:
