@@ -12,7 +12,7 @@ ONLY: Final = {
     "anywhere": "",
     "alone": "where it stands apart",
     "line": "where a line begins",
-    "formula": "between operands, as x, n or 3",
+    "formula": "between operands as x, n or 3, one of them no figure",
 }
 """What `only` says of where a command is one."""
 SHOWN: Final = {"\n": "line feed", "\n\n": "two line feeds", "\t": "tab"}
