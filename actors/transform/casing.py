@@ -43,6 +43,8 @@ class Casing:
 
     def raised(self, word: str) -> str:
         """Return the word as a sentence's first: iPhone, e.g. and example.com keep their small letter."""
+        if word.isascii() and word.isalpha() and word.islower():  # most
+            return word.capitalize()
         first = _first_letter(word)
         letter = word[first : first + 1]
         upper = letter.upper()

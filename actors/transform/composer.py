@@ -82,9 +82,11 @@ class Composer:
             self._glue = False
         else:
             self._lone(chunk, written)
-        self._note(chunk, spoken=False)
+        last = chunk[-1]
+        self._mark = last if last in MARKS else ""
+        self._spoken = False
         if core or self._mark in TERMINATORS:  # a lone dash or quotation mark decides nothing about what follows
-            self._case = self._casing.after(chunk)
+            self._case = "inside" if last.isalnum() else self._casing.after(chunk)
             self._fresh = False
         self._words_last = True
         self._line = False

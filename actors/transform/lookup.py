@@ -15,7 +15,7 @@ from sottovoce.protocol.correction import MOST_WORDS, Correction
 _LEADS: Final = OPENERS + "¿¡"
 _TRAILS: Final = MARKS + CLOSERS
 _KEPT: Final = 8192
-"""Chunks whose meaning is kept; then it is forgotten, and found out again: about 2 MB."""
+"""Other chunks whose meaning is kept; then all is forgotten, and found out again: about 2 MB."""
 
 
 class _Node:
@@ -99,9 +99,12 @@ class Lookup(dict[str, Piece | None]):
         self._audible = audible
         self._sounds = Sounds(audible, least)
         self._concerned = frozenset((*self._words, *fillers, *profane))
+        for word in self._words:  # 3 us each, which the first utterance with it would have to wait
+            self[word] = self._judge(word)
+        self._most = len(self) + _KEPT
 
     def __missing__(self, chunk: str) -> Piece | None:
-        if len(self) >= _KEPT:
+        if len(self) >= self._most:
             self.clear()
         word = chunk.lower()
         ordinary = word.isalpha() and word not in self._concerned and word in self._lexicon.words  # most are
