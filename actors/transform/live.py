@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from sottovoce.actors.transform.exceptions import RulesError
 from sottovoce.actors.transform.transformer import Transformer
+from sottovoce.protocol.whole import write_whole
 
 _NEVER: Final = (-1,)  # no file has this signature
 
@@ -84,15 +85,7 @@ class LiveRules:
         if self._signature() != seen:
             return
         self._kept.parent.mkdir(mode=0o700, exist_ok=True)
-        partly = self._kept.with_suffix(f".{os.getpid()}.partly")
-        try:
-            descriptor = os.open(partly, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            partly.replace(self._kept)
-        except OSError:
-            partly.unlink(missing_ok=True)
-            raise
+        write_whole(self._kept, content)
 
     def _forget(self) -> None:
         self._kept.unlink(missing_ok=True)

@@ -57,10 +57,25 @@ def say(journal: Journal) -> Say:
 
 
 @pytest.fixture
-def notices(paths: Paths) -> Iterator[Callable[[], list[str]]]:
+def running(stages: Stages, out: Path) -> Stages:
+    """Both stages."""
+    stages.start("transform")
+    stages.start("inject")
+    return stages
+
+
+@pytest.fixture
+def notices(paths: Paths, running: Stages) -> Iterator[Callable[[], list[str]]]:
     """Return a function that returns the notices about edits so far."""
-    subscriber = Subscriber(paths, ("notice",))
+    subscriber = Subscriber(paths, ("notice", "state.stage"))
     heard: list[str] = []
+    known: set[str] = set()  # a notice is not said again to who comes late, a stage's state is
+
+    def meet() -> bool:
+        known.update(event.src for event in subscriber.drain())
+        return known >= {"transform", "inject"}
+
+    wait_until(meet)
 
     def told() -> list[str]:
         bodies = [event.body for event in subscriber.drain()]
@@ -69,14 +84,6 @@ def notices(paths: Paths) -> Iterator[Callable[[], list[str]]]:
 
     yield told
     subscriber.close()
-
-
-@pytest.fixture
-def running(stages: Stages, out: Path) -> Stages:
-    """Both stages."""
-    stages.start("transform")
-    stages.start("inject")
-    return stages
 
 
 def test_a_dictation_with_edits(running: Stages, out: Path, say: Say, journal: Journal) -> None:
