@@ -29,7 +29,7 @@ def counted(service: PrivateService, stage: str, counter: str) -> int:
 
 def drafts(service: PrivateService, audio: Path) -> int:
     """Record a file, and return how many drafts were shown until all of it was typed."""
-    return sum(isinstance(event.body, Draft) for event in feed(service.paths, audio, pace=2.0))
+    return sum(isinstance(event.body, Draft) for event in feed(service.paths, audio, pace=3.0))
 
 
 def test_drafts_go_and_text_is_typed(beckett: Path) -> None:
