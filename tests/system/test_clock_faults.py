@@ -255,8 +255,8 @@ def test_a_text_that_waited_while_the_machine_slept(paths: Paths, slept: int, st
 def test_a_recording_that_the_machine_slept_through(beckett: Path, paths: Paths) -> None:
     """The service stops in mid-sentence and goes on in a boot that has slept.
 
-    What was said before an hour of it is late, though it is found only now; what is said after is typed. Nobody is taken
-    for hung.
+    What was said before an hour of it is late, though it is found only now; what is said after is typed. Nobody is
+    taken for hung.
     """
     prefix = asleep(HOUR)
     process, _ = service.start(paths, detach=False)
