@@ -205,5 +205,5 @@ def test_memory_comes_back(real: Callable[[str], Path]) -> None:
     rounds = [tuple(map(int, line.split())) for line in child.stdout.splitlines()]
     assert len(rounds) == 3
     for loaded, unloaded in rounds:
-        assert unloaded < loaded / 2
+        assert loaded - unloaded > 60e6  # half of it and more is the model's
         assert unloaded < rounds[0][1] + 60e6  # what is shared counts by its share, which other processes change

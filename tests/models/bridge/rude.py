@@ -64,6 +64,8 @@ def misbehave(number: int) -> None:  # noqa: PLR0912 - a branch a habit
         os.close(1)
         live_on()
     elif habit == "hangs":
+        for asked in sys.argv[2:]:
+            Path(asked).touch()
         live_on()
     elif habit == "crashes":
         sys.stderr.write(f"decoding {SECRET}\n")

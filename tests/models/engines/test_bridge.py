@@ -20,6 +20,7 @@ import leftovers
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from stages import wait_until
 
 from sottovoce.models import DecodeCancelled, EngineFailed, EngineSettings, Entry, load_engine
 from sottovoce.models.engines.bridge import Bridge
@@ -343,7 +344,7 @@ def test_a_child_that_will_not_go_is_killed(make: Make) -> None:
 
 
 def decode_in_thread(bridge: Bridge) -> tuple[threading.Thread, list[BaseException]]:
-    """Start a decode in a thread, and return once the child has it, with a list for what it raises."""
+    """Start a decode in a thread, and return as it is handed over, with a list for what it raises."""
     raised: list[BaseException] = []
 
     def decode() -> None:
@@ -362,15 +363,17 @@ def decode_in_thread(bridge: Bridge) -> tuple[threading.Thread, list[BaseExcepti
 
 
 @pytest.mark.parametrize("cancels", [True, False])
-def test_a_decode_can_be_cancelled(make: Make, cancels: bool) -> None:
+def test_a_decode_can_be_cancelled(make: Make, cancels: bool, tmp_path: Path) -> None:
     """Another thread gives up a decode; a child that can stays warm, another one is replaced at the next decode."""
     bridge = make("echo", sleep_s=60.0)
     bridge.cancel()  # nothing is being decoded: nothing happens
     if not cancels:
         bridge.close()
-        bridge = make("rude", "hangs")
+        bridge = make("rude", "hangs", str(tmp_path / "asked"))
     pid = bridge.pid
     thread, raised = decode_in_thread(bridge)
+    if not cancels:  # until it has been asked it is only not asked
+        wait_until((tmp_path / "asked").exists)
     bridge.cancel()
     thread.join(10)
     assert [type(error) for error in raised] == [DecodeCancelled]
