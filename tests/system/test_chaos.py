@@ -220,13 +220,18 @@ def test_an_utterance_that_did_not_come_is_lost() -> None:
     assert (tally.utterances, tally.lost, tally.unexpected, tally.stuck) == (3, 3, 1, 1)
 
 
-def test_recovery_is_told_with_and_without_the_load(tmp_path: Path) -> None:
-    """What the successor's engine took to load is left out; a strike whose load is unknown is not counted there."""
+@pytest.fixture
+def attack(tmp_path: Path) -> Attack:
+    """One at a service that is not there."""
     paths = Paths(tmp_path / "run", tmp_path / "state", tmp_path / "config.toml")
-    attack = Attack(
+    return Attack(
         PrivateService(paths, tmp_path / "typed", 0.0), tmp_path, random.Random(1), kills=3, every=1, aimed=0, frozen=0,
         supervisord=0,
     )  # fmt: skip
+
+
+def test_recovery_is_told_with_and_without_the_load(attack: Attack) -> None:
+    """What the successor's engine took to load is left out; a strike whose load is unknown is not counted there."""
     second = 10**9
     attack.strikes = [
         Strike("stt-final", 1, signal.SIGKILL, 0, back_ns=2 * second, successor=2),
@@ -241,13 +246,8 @@ def test_recovery_is_told_with_and_without_the_load(tmp_path: Path) -> None:
     assert report["up_again_s"]["max"] == 3.0
 
 
-def test_a_stage_that_fell_unseen_is_back(tmp_path: Path) -> None:
+def test_a_stage_that_fell_unseen_is_back(attack: Attack, tmp_path: Path) -> None:
     """A fail point that fired while the attack looked elsewhere is noted before the `ready` of the next process."""
-    paths = Paths(tmp_path / "run", tmp_path / "state", tmp_path / "config.toml")
-    attack = Attack(
-        PrivateService(paths, tmp_path / "typed", 0.0), tmp_path, random.Random(1), kills=3, every=1, aimed=0, frozen=0,
-        supervisord=0,
-    )  # fmt: skip
     (tmp_path / failpoints.FIRED).write_text("inject.after_type 7 SIGKILL 1000\n")
     ready = StageState(stage="inject", pid=8, state="ready")
     attack.hear(Event(src="inject", boot="b", seq=1, t_ns=2000, trace="", topic="state.stage", body=ready))
