@@ -50,7 +50,7 @@ Kind: TypeAlias = Literal["prose", "commands", "numbers"]
 KINDS: Final[tuple[Kind, ...]] = ("prose", "commands", "numbers")
 WAYS: Final[tuple[Numbers, ...]] = ("explicit", "natural")
 GROUPS: Final[dict[str, tuple[Kind, ...]]] = {"all": KINDS} | {kind: (kind,) for kind in KINDS}
-"""What is reported, by its name: all kinds together, which the bound is about, and each by itself."""
+"""What is reported, by its name: all kinds together, and each by itself."""
 ROWS: Final = tuple((name, numbers) for numbers in WAYS for name in GROUPS)
 
 _COMMANDS: Final = (
