@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 _NOBODY = 65534
-_DEADLINE_S = 20.0  # an xterm is there after 0.3 s here, a sway with a foot after 0.6 s
+_DEADLINE_S = 60.0  # an xterm is there after 0.3 s here, a sway with a foot after 0.6 s
 # The window's own name is left in `ready` when `cat` is about to run.
 _READER = (
     'stty -icanon -isig -icrnl -ixon -iexten min 1 time 0 && : >"$OUT/text" && echo "$WINDOWID" >"$OUT/ready" && '
@@ -69,7 +69,7 @@ class Window:
             yield
         _wait("the focus", lambda: _sway_focus(self.environ, "id") == before)
 
-    def wait_for(self, text: str, timeout: float = 10.0) -> str:
+    def wait_for(self, text: str, timeout: float = 60.0) -> str:
         """Return what has been typed as soon as that is `text`, or whatever it is after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while self.text() != text and time.monotonic() < deadline:

@@ -8,11 +8,12 @@ ms a character "é ü ß naïve" arrives as three spaces and "nave"; at 12 ms, x
 it, 9 of 12 texts in such characters arrive wrong. And "É" arrives as "é" at any delay: of a key with one letter, that
 is the lower case.
 
-What is done. Each such character of the text is bound to a spare key of its own before typing, and *stays* bound. A
-client hears of the new keymap before it hears of the key presses, since both are events of one stream, and whenever it
-then looks, it finds the right character. Measured beside the same busy loops, at 0 and at 1 ms a character, xterm and
-Tk: 72 of 72 texts right. Only when all spare keys are bound (the common layouts leave 19 spare) is the longest unused
-bound anew; only then must clients have caught up with what was typed on it, and `SETTLE_S` is waited.
+What is done. Each such character of the text is bound to a place of its own on a spare key before typing, plain or
+with Shift, and *stays* bound. A client hears of the new keymap before it hears of the key presses, since both are
+events of one stream, and whenever it then looks, it finds the right character. Measured beside the same busy loops, at
+0 and at 1 ms a character, xterm and Tk: 72 of 72 texts right. Only when all places are taken (the common layouts leave
+19 keys, so 38 places) are the longest unused bound anew; only then must whoever was typed at have looked, and that is
+waited for (`program`). Before, an xterm stopped for a second read "世界요今天" where "世界。今天" was typed.
 
 Refused: more time per character (slow, and still a race); the clipboard (it takes what the user had copied, the key
 that pastes differs between programs, terminals and password fields treat it apart, and clipboard managers keep what
@@ -26,24 +27,42 @@ import functools
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-from sottovoce.actors.inject import tool
+from sottovoce.actors.inject import program, tool
 
 SETTLE_S: Final = 0.25
-"""Wait before a key that has been typed on is bound to another character, seconds.
+"""Wait before a place that has been typed on is bound to another character, seconds.
 
-Nothing tells when a client has looked, so this is a judgement; 140 Chinese characters, in eight such pieces, arrived
-right in an xterm beside 4 busy loops on 2 cores.
+That is for the window whose program can be seen to sleep, and leaves some room to one that sleeps elsewhere. Alone it
+is a race: a window that was kept from the processor for longer read another character.
 """
 
+UNSEEN_S: Final = 1.0
+"""The same where the program of the window is unknown: a judgement, since nothing tells when it has looked."""
+
+_PATIENCE_S: Final = 5.0  # a window that does not once look at its events for so long hangs
+_LAST_PATIENCE_S: Final = 1.0  # at the end, where whoever supervises us waits for 5 s
 _TIMEOUT_S: Final = 5.0  # xmodmap takes 2-4 ms here; a server that another client has grabbed answers nobody
 _ROW: Final = re.compile(r"^ +(\d+) +\t(.*)$", re.MULTILINE)
 _KEYSYM: Final = re.compile(r"0x([0-9a-f]+) \(")
-# A row of ours: the character at both shift levels of two groups (one level alone is taken for the lower case, one
-# group alone is not typed while the user's second layout is on), then a mark that no layout has, by which a service
-# that was killed finds its keys again.
+# A row of ours: two characters, plain and with Shift, or one at both (one level alone is taken for the lower case), the
+# same in two groups (one group alone is not typed while the user's second layout is on), then a mark that no layout
+# has, by which a service that was killed finds its keys again.
 _MARK: Final = [0xFFFFFF, 0xFFFFFF]  # VoidSymbol
+
+
+_Place = tuple[int, int]
+"""A keycode, and 0 for the key alone, 1 for the key with Shift."""
+
+
+class _Use(NamedTuple):
+    """The last time that a place was typed on."""
+
+    when: float
+    """time.monotonic()"""
+    pid: int | None
+    """The process that was typed at; None if unknown."""
 
 
 class KeymapError(Exception):
@@ -55,7 +74,8 @@ class Keymap:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._used: dict[int, float] = {}  # keycode of ours -> when it was last typed on, time.monotonic()
+        self._began = _Use(time.monotonic(), None)
+        self._used: dict[_Place, _Use] = {}
 
     def pieces(self, text: str) -> Iterator[str]:
         """Yield `text` in pieces, each of which the keymap can type in full from when it is yielded.
@@ -63,31 +83,47 @@ class Keymap:
         Nearly always that is one piece. Raises KeymapError.
         """
         rows = self._rows()
-        lent = {code: _character(row[0]) for code, row in rows.items() if _is_ours(row)}
-        spare = {code: "" for code, row in rows.items() if not any(row)} | lent
-        known = {_character(symbol) for code, row in rows.items() if code not in lent for symbol in row} | {"\n", "\t"}
+        ours = {code for code, row in rows.items() if _is_ours(row)}
+        lendable = (_places(code, row) for code, row in rows.items() if code in ours or not any(row))
+        spare = {place: character for places in lendable for place, character in places}
+        for place, character in spare.items():
+            if character:
+                self._used.setdefault(place, self._began)  # of a predecessor that was killed
+        known = {_character(symbol) for code, row in rows.items() if code not in ours for symbol in row} | {"\n", "\t"}
         foreign = set(text) - known
         if foreign and not spare:
             raise KeymapError("the text has characters outside the keyboard layout and no key is spare to lend them")
+        pid = program.behind_focus(self._environ) if foreign else None
         for piece in _cut(text, foreign, len(spare)):
             wanted = foreign & set(piece)
             unbound = sorted(wanted - set(spare.values()))
-            free = sorted((c for c in spare if spare[c] not in wanted), key=lambda c: self._used.get(c, 0.0))
+            free = sorted((at for at in spare if spare[at] not in wanted), key=lambda at: self._turn(spare, at))
             bind = dict(zip(free, unbound, strict=False))
             if bind:
-                self._settle(bind)
-                self._change(f"keycode {code} = {_row(character)}" for code, character in bind.items())
+                # One that is left alone may hang: dictation goes on elsewhere.
+                if pid in self._settle(bind, _PATIENCE_S):
+                    raise KeymapError("the window has not looked at what was typed before: it hangs, or is stopped")
                 spare |= bind
-            yield piece
-            now = time.monotonic()
-            self._used |= {code: now for code, character in spare.items() if character in wanted}
+                codes = {code for code, _ in bind}
+                self._change(f"keycode {code} = {_row(spare[code, 0], spare[code, 1])}" for code in sorted(codes))
+            try:
+                yield piece
+            finally:  # also where the typing broke off
+                use = _Use(time.monotonic(), pid)
+                self._used |= {place: use for place, character in spare.items() if character in wanted}
 
     def close(self) -> None:
-        """Take the lent keys back. Raises KeymapError."""
+        """Take the lent keys back, unless a window has yet to look at one: a successor will. Raises KeymapError."""
         if self._used:
-            self._settle(self._used)
+            if self._settle(self._used, _LAST_PATIENCE_S):
+                return
             self._change(f"keycode {code} =" for code, row in self._rows().items() if _is_ours(row))
             self._used.clear()
+
+    def _turn(self, spare: Mapping[_Place, str], place: _Place) -> tuple[bool, int, float]:
+        """Order the places: the empty ones, those without Shift first (a row begins there), then the longest unused."""
+        used = self._used[place].when if place in self._used else 0.0
+        return (True, 0, used) if spare[place] else (False, place[1], used)
 
     def _rows(self) -> dict[int, list[int]]:
         """Return the keysyms of each keycode."""
@@ -97,9 +133,13 @@ class Keymap:
     def _change(self, lines: Iterable[str]) -> None:
         self._xmodmap("-", text="".join(f"{line}\n" for line in lines))
 
-    def _settle(self, codes: Iterable[int]) -> None:
-        """Wait until whoever has been typed at on `codes` may be taken to have looked up what they meant."""
-        time.sleep(max(0.0, SETTLE_S + max(self._used.get(code, 0.0) for code in codes) - time.monotonic()))
+    def _settle(self, places: Iterable[_Place], patience_s: float) -> set[int]:
+        """Wait until whoever has been typed at on `places` has looked up what they meant; return who has not."""
+        uses = {self._used[place] for place in places if place in self._used}
+        ends = [use.when + (UNSEEN_S if use.pid is None else SETTLE_S) for use in uses]
+        time.sleep(max(0.0, max(ends, default=0.0) - time.monotonic()))
+        programs = {use.pid for use in uses if use.pid is not None}
+        return {pid for pid in programs if not program.caught_up(pid, self._environ, patience_s)}
 
     def _xmodmap(self, argument: str, text: str = "") -> str:
         if why := tool.missing("xmodmap", self._environ, "x11-xserver-utils"):
@@ -122,12 +162,20 @@ def _cut(text: str, foreign: set[str], room: int) -> Iterator[str]:
     yield text[start:]
 
 
-def _row(character: str) -> str:
-    return " ".join(f"{symbol:#x}" for symbol in [_keysym(character)] * 4 + _MARK)
+def _row(plain: str, shifted: str) -> str:
+    pair = [_keysym(plain or shifted), _keysym(shifted or plain)]
+    return " ".join(f"{symbol:#x}" for symbol in pair * 2 + _MARK)
 
 
 def _is_ours(row: list[int]) -> bool:
-    return row[4:] == _MARK and len(set(row[:4])) == 1
+    return row[4:] == _MARK and row[:2] == row[2:4]
+
+
+def _places(code: int, row: list[int]) -> Iterator[tuple[_Place, str]]:
+    """Yield the two places of a spare key or one of ours, each with its character, "" if it has none."""
+    plain, shifted = map(_character, row[:2]) if any(row) else ("", "")
+    yield (code, 0), plain
+    yield (code, 1), "" if shifted == plain else shifted
 
 
 def _keysym(character: str) -> int:

@@ -35,13 +35,13 @@ def test_a_tool_that_is_not_there_never_started(tmp_path: Path) -> None:
 
 def test_text_goes_through_standard_input_in_utf_8() -> None:
     """The tool reads the very text, whatever our own locale is."""
-    done = tool.run(["cat"], text="-é 你\n", environ={**os.environ, "LC_ALL": "C"}, timeout=10)
+    done = tool.run(["cat"], text="-é 你\n", environ={**os.environ, "LC_ALL": "C"}, timeout=60)
     assert (done.code, done.output, done.why) == (0, "-é 你\n", "")
 
 
 def test_a_tool_that_reads_nothing_is_no_error_of_ours() -> None:
     """A tool that ends without having read its input is judged by its exit status."""
-    done = tool.run(["false"], text="x" * 1_000_000, environ=os.environ, timeout=10)
+    done = tool.run(["false"], text="x" * 1_000_000, environ=os.environ, timeout=60)
     assert (done.code, done.why) == (1, "false ended with status 1")
 
 
@@ -83,7 +83,7 @@ def test_a_tool_does_not_outlive_a_killed_injector() -> None:
         pid = int(fifo.read_text())
         injector.kill()
         injector.wait()
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 30
         while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
-            assert time.monotonic() < deadline, "the tool outlived the injector by 2 s"
+            assert time.monotonic() < deadline, "the tool outlived the injector by 30 s"
             time.sleep(0.01)
