@@ -166,6 +166,8 @@ class Vad(Actor):
         floor = recording.first if recording.floor is None else recording.floor
         reader.seek(position)
         self.detector.restart(position, floor)
+        # Now, not with the first frame: a file that is fed as fast as it goes waits for who seems to be far behind.
+        self.page.set("position", position)
 
     def _tell_bad(self, reader: RingReader) -> None:
         bad = reader.statistics().bad

@@ -98,12 +98,12 @@ def _measured(store: Store, *names: str) -> Measured:
 def _row(
     model: StoredModel, machine: Machine, measured: Measured, best: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Any]:
-    from sottovoce.models import Store
     from sottovoce.models.fit import fit, need
     from sottovoce.models.quarantine import Quarantine
+    from sottovoce.models.store import cache_root
 
     entry = model.entry
-    sentence = Quarantine(Store().root).get(entry, model.path) if model.installed else None
+    sentence = Quarantine(cache_root()).get(entry, model.path) if model.installed else None
     fitting, wanted = fit(entry, machine, measured), need(entry, measured)
     return {
         "name": model.name, "task": entry.task, "streaming": entry.streaming, "languages": list(entry.languages),

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
 SLOW = (
     "tests/system/test_microphone.py",
-    "tests/system/test_degraded.py",
     "tests/actors/capture/test_microphone.py",
+    "tests/system/test_degraded.py",
+    "tests/system/test_faults.py",
     "tests/system/test_suspend.py",
-    "tests/system/test_two_models.py",
-    "tests/system/test_pressure.py",
-    "tests/system/test_long_speech.py",
+    "tests/ops/test_bench_latency.py",
+    "tests/system/test_doctor.py",
     "tests/system/test_endpoint.py",
-    "tests/system/test_hook.py",
-    "tests/system/test_supervisord.py",
-    "tests/ops/test_bench_endpoint.py",
+    "tests/system/test_chaos.py",
+    "tests/system/test_ring_faults.py",
+    "tests/system/test_model_use.py",
+    "tests/system/test_two_models.py",
+    "tests/system/test_long_speech.py",
 )
 """More than half a minute, most of them with few tests, which xdist would hand out last: then one worker is left."""
 REAL_TIME = (
@@ -39,13 +41,15 @@ REAL_TIME = (
     "tests/protocol/test_bus.py",
     "tests/protocol/test_journal_processes.py",
 )
+AT_ANY_PACE = ("tests/system/test_promise_model.py",)
+"""A computation, in spite of where it is."""
 NICE = 5
 """Three steps of 5 in nice(2) are a factor of 3 in the share of a core; less than 15, so that nothing starves."""
 
 
 def in_real_time(nodeid: str) -> bool:
     """Tell whether a test, or a file of them, keeps time with something outside itself."""
-    return nodeid.startswith(REAL_TIME)
+    return nodeid.startswith(REAL_TIME) and not nodeid.startswith(AT_ANY_PACE)
 
 
 class Schedule(LoadFileScheduling):  # type: ignore[misc]

@@ -17,6 +17,7 @@ import pytest
 
 from sottovoce.protocol.clocks import SAMPLE_RATE
 
+PATIENCE_S = 60.0  # what is waited for here takes 0.3 s
 # Alone, without the system's configuration, whose twenty devices PortAudio would try one after the other.
 ALSA = """
 pcm.default { type pulse hint { show on description "Default" } }
@@ -53,7 +54,7 @@ class SoundServer:
         """Start it, at first or again."""
         self.processes = []
         self.run_server()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while not self.does("set-default-source", "speaker.monitor"):
             assert time.monotonic() < deadline, (self._folder / "server.log").read_text()
             time.sleep(0.02)
@@ -82,7 +83,7 @@ class SoundServer:
         """Ask the server something."""
         command = ["pactl", *arguments]
         return subprocess.run(
-            command, env={**os.environ, **self.environ}, capture_output=True, check=True, timeout=10, text=True
+            command, env={**os.environ, **self.environ}, capture_output=True, check=True, timeout=PATIENCE_S, text=True
         ).stdout.strip()
 
     def does(self, *arguments: str) -> bool:
@@ -154,14 +155,14 @@ class PipeWire(SoundServer):
         self._wait_for("pipewire-0")
         self.spawn("wireplumber")
         self.spawn("pipewire-pulse")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         speaker = ("load-module", "module-null-sink", "sink_name=speaker", f"rate={SAMPLE_RATE}", "channels=1")
         while not self.does(*speaker):
             assert time.monotonic() < deadline, (self._folder / "server.log").read_text()
             time.sleep(0.05)
 
     def _wait_for(self, name: str) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while not (self._folder / name).exists():
             assert time.monotonic() < deadline, (self._folder / "server.log").read_text()
             time.sleep(0.02)

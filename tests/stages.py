@@ -19,7 +19,7 @@ from sottovoce.shm import CountersView, ShmError
 LEAN = '[stt.draft]\nenabled = false\n[vad]\nturn = ""\n'
 """The end of the configuration of a service whose drafts and pauses are not what a test is about: such a service costs
 2.9 s of processor to start and end, and others 4.6."""
-DEADLINE_S = 20.0  # a stage is ready after 0.3-0.6 s here
+DEADLINE_S = 60.0  # a stage is ready after 0.3-0.6 s here; on a busy machine 20 s were too short
 
 
 class Stages:
@@ -81,7 +81,7 @@ def wait_idle(paths: Paths) -> None:
     """Return once the service in `paths` has brought all that was said to its end."""
     subscriber = Subscriber(paths, ("state.pipeline",))
     try:
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
             subscriber.wait(0.5)
             for event in subscriber.drain():
@@ -92,7 +92,7 @@ def wait_idle(paths: Paths) -> None:
         subscriber.close()
 
 
-def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_until(true: Callable[[], object], seconds: float = DEADLINE_S) -> None:
     """Look until something is so, and fail the test if it is not in time."""
     deadline = time.monotonic() + seconds
     while not true():

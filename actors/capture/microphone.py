@@ -51,6 +51,9 @@ _SHORT_NS = 1_000_000_000
 """What breaks off sooner after it was opened is not opened again at once."""
 _HUNG_NS = 2_500_000_000
 _STUCK_NS = 10_000_000_000
+_FRESH_NS = 2_000_000_000
+"""A server that answers is asked every second. One that hung for longer than `_STUCK_NS` answers the next question some
+milliseconds before the call returns that it held up, so a single answer proves nothing."""
 
 State = Literal["closed", "opening", "open", "closing", "waiting"]
 
@@ -82,6 +85,8 @@ class Microphone:
         self._again_ns = 0
         self._attempts = 0
         self._hung = False
+        self._answers_ns = 0
+        """Since when the server has answered while the worker works; 0 where it does not."""
         self._broken: str | None = None
         self._lived_ns = 0
         self._ring: tuple[RingWriter, Through, int] | None = None
@@ -255,10 +260,12 @@ class Microphone:
         if waited_ns > _HUNG_NS and not self._hung:
             self._hung = True
             self._tell("warning", "source", "the sound system does not answer; it goes on as soon as that does")
-        answered = self._watcher is not None and self._watcher.seen is not None and (
-            self._watcher.seen_ns > self._began_ns + _STUCK_NS // 2
-        )  # fmt: skip
-        if waited_ns > _STUCK_NS and answered:
+        watcher = self._watcher
+        if watcher is None or watcher.seen is None or now_ns() - watcher.seen_ns > _FRESH_NS:
+            self._answers_ns = 0
+            return
+        self._answers_ns = self._answers_ns or now_ns()
+        if waited_ns > _STUCK_NS and now_ns() - self._answers_ns > _STUCK_NS // 2:
             raise MicrophoneStuck("a call into the sound system does not return although the sound server answers")
 
     # -- the worker ----------------------------------------------------------------------------------------------------
@@ -284,7 +291,7 @@ class Microphone:
             self._watcher = None
 
     def _do(self, job: Callable[[], Any]) -> None:
-        self._began_ns = now_ns()
+        self._began_ns, self._answers_ns = now_ns(), 0
         if self._worker is None:
             self._worker = threading.Thread(target=self._work, name="device", daemon=True)
             self._worker.start()

@@ -189,14 +189,17 @@ class _Place:
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
         self._lines = text.splitlines()
+        self._headers: dict[str, list[int]] = {}
 
     def __str__(self) -> str:
         return str(self._path)
 
     def header(self, kind: str, number: int) -> int:
         """Return the line of the `number`th table of a kind, 0 where it is written in another way."""
-        header = re.compile(rf"\s*\[\[\s*{kind}\s*\]\]")
-        found = [at for at, line in enumerate(self._lines, 1) if header.match(line)]
+        if kind not in self._headers:  # once: 168 tables each looking for their own took 0.1 s of a stage's start
+            header = re.compile(rf"\s*\[\[\s*{kind}\s*\]\]")
+            self._headers[kind] = [at for at, line in enumerate(self._lines, 1) if header.match(line)]
+        found = self._headers[kind]
         return found[number - 1] if number <= len(found) else 0
 
     def quoted(self, phrase: str, *, after: int = 0, last: bool = False) -> int:

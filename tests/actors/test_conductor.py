@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stages import Stages
+from stages import DEADLINE_S, Stages
 
 from sottovoce.actors.key import REPEAT_NS, Key
 from sottovoce.actors.sources import Microphone, parse_source
@@ -238,7 +238,7 @@ def test_a_shutdown_waits_and_refuses_new_recordings(
     assert refused(ask, "ptt", edge="down").code == "stopping"
     assert conductor.poll() is None
     deliver(journal)
-    assert conductor.wait(10) == 0
+    assert conductor.wait(DEADLINE_S) == 0
 
 
 def test_a_shutdown_does_not_wait_for_ever(journal: Journal, ask: Ask, conductor: subprocess.Popen[str]) -> None:
@@ -246,7 +246,7 @@ def test_a_shutdown_does_not_wait_for_ever(journal: Journal, ask: Ask, conductor
     ask("start")
     capture(journal, 1)
     ask("shutdown", limit=0.3)
-    assert conductor.wait(10) == 0
+    assert conductor.wait(DEADLINE_S) == 0
     assert journal.unfinished() == 1
 
 
@@ -273,7 +273,7 @@ def test_a_session_ends_with_its_texts(stages: Stages, paths: Paths, journal: Jo
     capture(journal, 1)
     deliver(journal)
     conductor.send_signal(signal.SIGTERM)
-    assert conductor.wait(10) == 0
+    assert conductor.wait(DEADLINE_S) == 0
     assert journal.utterances() == []
 
 
@@ -430,7 +430,7 @@ def test_the_limit_is_for_the_key_alone(stages: Stages, paths: Paths, ask: Ask, 
 EDGES = st.tuples(st.sampled_from(["down", "up"]), st.integers(0, 7))
 KILL = ("kill", 0)
 KILL_AT = st.none() | st.integers(0, 11)  # once at most: a restart takes half a second
-INTERLEAVED = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+INTERLEAVED = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Played:

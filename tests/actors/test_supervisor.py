@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from stages import wait_until
@@ -37,24 +36,26 @@ exitcodes = 0,{unmendable}
 """
 STAGES = {
     "lives": ("sleep 600", 0),
+    "is_killed": ("sleep 600", 0),
     "ends": ("true", 0),  # in order: only the warden starts it again
     "unmendable": (f"sh -c 'exit {EXIT_UNMENDABLE}'", 0),
     "crashes": ("false", 5),  # before `startsecs`: tried again and again
 }
 
 
-@pytest.fixture
-def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
-    """A supervisord with a stage for each way to live or end."""
-    config = tmp_path / "supervisord.conf"
+@pytest.fixture(scope="module")
+def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    """A supervisord with a stage for each way to live or end, each of them for one test."""
+    folder = tmp_path_factory.mktemp("supervisor")
+    config = folder / "supervisord.conf"
     sections = [
         STAGE.format(name=name, command=command, startsecs=startsecs, unmendable=EXIT_UNMENDABLE)
         for name, (command, startsecs) in STAGES.items()
     ]
-    config.write_text(CONFIG.format(folder=tmp_path) + "".join(sections))
+    config.write_text(CONFIG.format(folder=folder) + "".join(sections))
     with subprocess.Popen([sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(config)]) as process:
         try:
-            client = Supervisor(tmp_path / "socket")
+            client = Supervisor(folder / "socket")
             wait_until(lambda: answers(client))
             yield client
         finally:
@@ -87,10 +88,10 @@ def test_a_living_stage_is_parked(supervisor: Supervisor) -> None:
 
 def test_a_dead_stage_that_was_not_reaped_is_parked(supervisor: Supervisor) -> None:
     """Killed a moment ago: supervisord takes it for running, and does not start it again."""
-    wait_until(lambda: state(supervisor, "lives") == "RUNNING")
-    os.kill(supervisor.processes()["lives"]["pid"], signal.SIGKILL)
-    wait_until(lambda: supervisor.park("lives"))
-    wait_until(lambda: state(supervisor, "lives") == "STOPPED")
+    wait_until(lambda: state(supervisor, "is_killed") == "RUNNING")
+    os.kill(supervisor.processes()["is_killed"]["pid"], signal.SIGKILL)
+    wait_until(lambda: supervisor.park("is_killed"))
+    wait_until(lambda: state(supervisor, "is_killed") == "STOPPED")
 
 
 def test_a_stage_between_two_lives_is_not_parked_yet(supervisor: Supervisor) -> None:

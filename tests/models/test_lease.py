@@ -13,7 +13,7 @@ import pytest
 from sottovoce.models.exceptions import EngineFailed
 from sottovoce.models.lease import Lease
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Engine:
@@ -187,7 +187,7 @@ from sottovoce.models.lease import Lease
 entry = Catalogue.load()["moonshine-tiny-en"]
 lease = Lease(lambda: load_engine(entry, Path(sys.argv[1])), 60.0)
 noise = np.random.default_rng(1).normal(0.0, 0.05, 160_000).astype(np.float32)
-for _ in range(3):
+for _ in range(2):
     lease.acquire()
     lease.wait(60.0).decode(noise)
     loaded = footprint().pss
@@ -203,7 +203,7 @@ def test_memory_comes_back(real: Callable[[str], Path]) -> None:
         [sys.executable, "-c", REAL, str(real("moonshine-tiny-en"))], capture_output=True, check=True, text=True
     )
     rounds = [tuple(map(int, line.split())) for line in child.stdout.splitlines()]
-    assert len(rounds) == 3
+    assert len(rounds) == 2
     for loaded, unloaded in rounds:
         assert loaded - unloaded > 60e6  # half of it and more is the model's
         assert unloaded < rounds[0][1] + 60e6  # what is shared counts by its share, which other processes change

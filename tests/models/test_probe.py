@@ -74,23 +74,6 @@ def test_a_sound_model(real: Real, tmp_path: Path) -> None:
     assert processes(NAME) == []
 
 
-def test_what_holds_no_more(real: Real, tmp_path: Path) -> None:
-    """Another file, or other options, and the measurement does not hold; other words about the model, and it does."""
-    store = store_with(tmp_path / "cache", real, sound())
-    found = probe(NAME, store=store, threads=[1])
-    entries = {entry.name: entry for entry in store.catalogue}
-    for change, holds in (({"about": "better"}, True), ({"memory": 5}, True), ({"minimum_samples": 9}, True),
-                          ({"options": {"decoding_method": "x"}}, False)):  # fmt: skip
-        store.catalogue = type(store.catalogue)(entries | {NAME: msgspec.structs.replace(sound(), **change)})
-        assert (measured(NAME, store) == found) is holds
-    store.catalogue = type(store.catalogue)(entries)
-    (store.path(NAME) / ".usage.json").write_text("{}")
-    assert measured(NAME, store) == found
-    os.utime(store.path(NAME) / "encoder_model.ort")
-    assert measured(NAME, store) is None
-    assert best_threads(NAME, store) == 1
-
-
 def test_a_model_that_ends_the_process(real: Real, tmp_path: Path) -> None:
     """How it died, when, and its last words; it is in quarantine, more threads are not tried, nothing is kept."""
     store = store_with(tmp_path / "cache", real, deadly())
@@ -107,7 +90,11 @@ def test_a_model_that_ends_the_process(real: Real, tmp_path: Path) -> None:
 
 
 def test_garbage_in_the_place_of_a_model(real: Real, tmp_path: Path) -> None:
-    """A file of garbage is refused or kills the child, and is never taken for a model; mended, it passes again."""
+    """A file of garbage is refused or kills the child, and is never taken for a model.
+
+    Mended, it passes again, and one that was put into quarantine in the service, and passes its trial, may be loaded.
+    Another file then, or other options, and the measurement does not hold; other words about the model, and it does.
+    """
     store = store_with(tmp_path / "cache", real, sound())
     good = (store.path(NAME) / "encoder_model.ort").read_bytes()
     replace_file(store, NAME, "encoder_model.ort", os.urandom(len(good)))
@@ -115,20 +102,27 @@ def test_garbage_in_the_place_of_a_model(real: Real, tmp_path: Path) -> None:
     assert found.runs[0].outcome in {"died", "refused"}
     assert found.runs[0].said or found.runs[0].reason
     died = found.runs[0].outcome == "died"
-    quarantine = Quarantine(store.root)
-    assert (quarantine.get(store.catalogue[NAME], store.path(NAME)) is not None) is died
-    replace_file(store, NAME, "encoder_model.ort", good)
-    assert quarantine.get(store.catalogue[NAME], store.path(NAME)) is None, "it is another file now"
-    assert probe(NAME, store=store, threads=[1]).passed
-
-
-def test_one_that_passes_is_released(real: Real, tmp_path: Path) -> None:
-    """A model that was put into quarantine in the service, and passes its trial, may be loaded again."""
-    store = store_with(tmp_path / "cache", real, sound())
     quarantine, entry, directory = Quarantine(store.root), store.catalogue[NAME], store.path(NAME)
+    assert (quarantine.get(entry, directory) is not None) is died
+    replace_file(store, NAME, "encoder_model.ort", good)
+    assert quarantine.get(entry, directory) is None, "it is another file now"
+
     quarantine.put(entry, directory, "stt-final died with it", "service")
-    assert probe(NAME, store=store, threads=[1]).passed
+    found = probe(NAME, store=store, threads=[1])
+    assert found.passed
     quarantine.require(entry, directory)
+
+    entries = {entry.name: entry for entry in store.catalogue}
+    for change, holds in (({"about": "better"}, True), ({"memory": 5}, True), ({"minimum_samples": 9}, True),
+                          ({"options": {"decoding_method": "x"}}, False)):  # fmt: skip
+        store.catalogue = type(store.catalogue)(entries | {NAME: msgspec.structs.replace(sound(), **change)})
+        assert (measured(NAME, store) == found) is holds
+    store.catalogue = type(store.catalogue)(entries)
+    (directory / ".usage.json").write_text("{}")
+    assert measured(NAME, store) == found
+    os.utime(directory / "encoder_model.ort")
+    assert measured(NAME, store) is None
+    assert best_threads(NAME, store) == 1
 
 
 def test_a_model_that_is_refused(real: Real, tmp_path: Path) -> None:
@@ -156,7 +150,7 @@ def test_a_killed_parent_leaves_no_child(real: Real, tmp_path: Path) -> None:
     entry = msgspec.json.encode(sound()).decode()
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "cache"), entry])
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not processes(NAME):
             assert parent.poll() is None
             assert time.monotonic() < deadline
@@ -164,7 +158,7 @@ def test_a_killed_parent_leaves_no_child(real: Real, tmp_path: Path) -> None:
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while processes(NAME):
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -228,7 +228,7 @@ def test_a_pull_waits_for_the_lock(wheelhouse: Path, store: Store) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         thread = threading.Thread(target=store.pull, args=(["alpha"], events.append))
         thread.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not events and time.monotonic() < deadline:
             time.sleep(0.005)
         assert [event.stage for event in events] == ["waiting"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from commandline import CommandLine
 
 from sottovoce.models import Store
 from sottovoce.protocol.paths import Paths
@@ -24,19 +24,23 @@ def paths(tmp_path: Path) -> Iterator[Paths]:
         yield Paths(Path(runtime) / "run", tmp_path / "state", tmp_path / "config.toml").ensure()
 
 
-@pytest.fixture
-def sottovoce(paths: Paths) -> Sottovoce:
-    """Return a function that runs one command."""
+@pytest.fixture(scope="session")
+def command_line() -> Iterator[CommandLine]:
+    """Return what runs commands."""
+    opened = CommandLine()
+    yield opened
+    opened.close()
 
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [Path(sys.executable).with_name("sottovoce"), *map(str, arguments)],
-            env={**os.environ, **paths.environment(), "COLUMNS": "100"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+
+@pytest.fixture
+def sottovoce(command_line: CommandLine, paths: Paths) -> Sottovoce:
+    """Return a function that runs one command, with `answer` on its standard input."""
+
+    def run(*arguments: str | Path, answer: str | bytes = "") -> subprocess.CompletedProcess[str]:
+        environ = {**os.environ, **paths.environment(), "COLUMNS": "100"}
+        given = answer.encode() if isinstance(answer, str) else answer
+        done = command_line.run(*arguments, environ=environ, answer=given)
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
 

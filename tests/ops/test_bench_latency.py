@@ -13,19 +13,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from sottovoce.actors.audiofile import decode_file
 from sottovoce.ops import bench_latency, peers
 from sottovoce.ops.bench_latency import configuration, lines
 from sottovoce.ops.exceptions import OpsError
 from sottovoce.ops.peers import PEERS, PeerMissing
 from sottovoce.ops.score import Event
 from sottovoce.ops.usage import Meter, family
+from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import load_config
 from sottovoce.protocol.exceptions import ConfigError
 from sottovoce.protocol.messages import Draft, Notice, Typed
 from sottovoce.protocol.messages import Event as BusEvent
 
-BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
+BECKETT = "Ever tried. Ever failed. No matter."
+"""What is said in the first 4.6 seconds of the sample."""
+
+
+@pytest.fixture
+def manifest(beckett: Path, tmp_path: Path) -> Path:
+    """A manifest with one clip: those seconds, `clip.wav` beside it."""
+    soundfile.write(tmp_path / "clip.wav", decode_file(beckett)[: round(4.6 * SAMPLE_RATE)], SAMPLE_RATE)
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(json.dumps({"audio": "clip.wav", "text": BECKETT, "lang": "en"}))
+    return path
 
 
 # -- settings ----------------------------------------------------------------------------------------------------------
@@ -132,7 +145,7 @@ def test_an_interpreter_that_does_not_run_is_named(tmp_path: Path) -> None:
         peers.check(Path("/bin/false"))
 
 
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
+@pytest.mark.parametrize("peer", {peer.program: peer for peer in PEERS}.values(), ids=lambda peer: peer.name)
 def test_a_peer_hears_a_recording(beckett: Path, tmp_path: Path, peer: peers.Peer) -> None:
     """A peer shows drafts and decides finals of what is said, in the order of time and not before it is said."""
     try:
@@ -141,8 +154,8 @@ def test_a_peer_hears_a_recording(beckett: Path, tmp_path: Path, peer: peers.Pee
         pytest.skip(str(error))
     with wave.open(str(beckett)) as file:
         rate, pcm = file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), np.int16)
-    pcm = pcm[-5 * rate :]  # "Fail again. Fail better."
     assert rate == 16_000
+    pcm = pcm[-round(3.6 * rate) :]  # "Fail again. Fail better."
     wav = tmp_path / "dictation.wav"
     with wave.open(str(wav), "wb") as file:
         file.setparams((1, 2, rate, 0, "NONE", ""))
@@ -154,7 +167,7 @@ def test_a_peer_hears_a_recording(beckett: Path, tmp_path: Path, peer: peers.Pee
     assert events[0].t > 0.2
     said = " ".join(event.text for event in events if event.kind == "final").lower()
     assert {"again", "better"} & set(re.findall(r"\w+", said))  # the one that cuts early hears "fair" and "fell"
-    assert usage.cpu_s > 0.2
+    assert usage.cpu_s > 0.1
     assert usage.wall_s > seconds - 0.1
     assert usage.pss_mib > 50
 
@@ -163,13 +176,13 @@ def test_a_peer_hears_a_recording(beckett: Path, tmp_path: Path, peer: peers.Pee
 
 
 @pytest.mark.timeout(300)
-def test_a_short_run(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_run(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One clip through a service of its own: every figure is there, the text is right, all of its processes count."""
-    manifest = tmp_path / "manifest.jsonl"
-    manifest.write_text(json.dumps({"audio": str(beckett), "text": BECKETT, "lang": "en"}))
     told: list[str] = []
-    monkeypatch.setattr(bench_latency, "IDLE_S", 1.0)
+    monkeypatch.setattr(bench_latency, "IDLE_S", 0.5)
+    monkeypatch.setattr(bench_latency, "_SETTLED_S", 0.5)
     monkeypatch.setattr(bench_latency, "RELEASES", 2)
+    monkeypatch.setattr(bench_latency, "sample", lambda: manifest.with_name("clip.wav"))
     report = bench_latency.run(manifest, gaps=[0.8], hesitation=True, settings=["vad.preroll=0.25"], tell=told.append)
     (dictation,) = report["dictations"]
     assert (report["clips"], report["model"], dictation["ratios"]) == (1, "moonshine-tiny-en", {})
@@ -183,7 +196,7 @@ def test_a_short_run(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert ours["processes"] >= 8
     assert ours["cpu_s"] > 0.5
     assert ours["pss_mib"] > 100
-    assert ours["pauses"] == sum(row["pauses"] for row in ours["by_pause"]) > 2
+    assert ours["pauses"] == sum(row["pauses"] for row in ours["by_pause"]) > 0
     alone = report["alone"]
     assert 0 <= alone["idle_cores"] < 2
     assert 0 < alone["vad_frame_us"]["p50"] <= alone["vad_frame_us"]["p99"]
@@ -203,10 +216,8 @@ def test_ratios_are_ours_over_theirs() -> None:
     assert (found["wer"], found["flicker"], found["ttfd_p50"]) == (None, None, None)
 
 
-def test_peers_are_not_run_with_another_model(beckett: Path, tmp_path: Path) -> None:
+def test_peers_are_not_run_with_another_model(manifest: Path) -> None:
     """A comparison on two models is refused."""
-    manifest = tmp_path / "manifest.jsonl"
-    manifest.write_text(json.dumps({"audio": str(beckett), "text": BECKETT, "lang": "en"}))
     with pytest.raises(OpsError, match=r"leave out stt\.final\.model"):
         bench_latency.run(manifest, settings=["stt.final.model=beckett"], against=True)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from clips import SHORT, only
 
 from sottovoce.models import Store
 from sottovoce.ops import bench_noise
@@ -102,7 +103,7 @@ def test_a_kind_that_cannot_be_made_is_named(piece: Composition, tmp_path: Path,
         run(tmp_path / "manifest.jsonl", kinds=[kind])
 
 
-def test_both_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real clips are heard in silence, quiet, and under a voice; who speaks alone is counted where nobody dictates."""
     for model in ("silero-v6", "moonshine-tiny-en"):
         if not Store().installed(model):
@@ -110,7 +111,8 @@ def test_both_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     if not MANIFEST.exists():
         pytest.skip("the clips of ../shared/speech are not here")
     monkeypatch.setattr(bench_noise, "GAP_S", 1.0)
-    report = run(MANIFEST, clips=2, kinds=["quiet", "voice"], snrs=[30.0], minutes=0.2)
+    manifest = only((*SHORT, "clips/leopard_de.wav"), MANIFEST, tmp_path)  # and another voice
+    report = run(manifest, kinds=["quiet", "voice"], snrs=[30.0], minutes=0.2)
     assert [(row["kind"], row["snr"]) for row in report["rows"]] == [
         ("none", None), ("quiet", None), ("quiet", 30.0), ("voice", 30.0),
     ]  # fmt: skip

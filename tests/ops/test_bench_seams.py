@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import SHORT, only
 
 from sottovoce.models import Store
 from sottovoce.ops import bench_seams
@@ -78,11 +79,11 @@ def test_a_word_far_from_a_seam_is_not_its_fault() -> None:
 def test_who_does_not_pause(manifest: Path) -> None:
     """A speaker's clips, as long as wished, with no quiet that closes a segment; the same seed gives the same."""
     clips = read_manifest(manifest, "en")
-    speeches = list(bench_seams.monologues(clips, seeds=1, seconds=60))
+    speeches = list(bench_seams.monologues(clips, seeds=1, seconds=30))
     assert len(speeches) == 2
-    for speech, again in zip(speeches, bench_seams.monologues(clips, seeds=1, seconds=60), strict=True):
+    for speech, again in zip(speeches, bench_seams.monologues(clips, seeds=1, seconds=30), strict=True):
         assert np.array_equal(speech.samples, again.samples)
-        assert len(speech.samples) >= 60 * SAMPLE_RATE
+        assert len(speech.samples) >= 30 * SAMPLE_RATE
         assert len(speech.said) == len(speech.alone)
         inner = speech.samples[SAMPLE_RATE : -2 * SAMPLE_RATE]
         assert not list(quiet_runs(inner, 0.35))  # what fades at a clip's ends adds to the 0.2 s between them
@@ -98,12 +99,13 @@ def test_who_stops_in_mid_sentence(manifest: Path) -> None:
     assert within >= 4 * 0.6 * SAMPLE_RATE
 
 
-def test_the_table(manifest: Path) -> None:
+def test_the_table(manifest: Path, tmp_path: Path) -> None:
     """Both kinds have their figures and a line in the table, and every fault is that of a seam that is told."""
     for model in ("silero-v6", "moonshine-tiny-en"):
         if not Store().installed(model):
             pytest.skip("run: sottovoce models pull silero-v6 moonshine-tiny-en")
-    report = bench_seams.run(manifest, language="en", clips=2, seeds=1, minutes=0.5, settings=["vad.max_segment=5"])
+    short = only(SHORT, manifest, tmp_path)
+    report = bench_seams.run(short, language="en", seeds=1, minutes=0.25, settings=["vad.max_segment=5"])
     for kind in ("long", "resumed"):
         row = report[kind]
         assert row["seams"] == len(row["found"]) > 0

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +13,6 @@ import pytest
 import soundfile
 import typer
 from jiwer import wer
-from typer.testing import CliRunner
 
 from sottovoce.ops.cli import app
 from sottovoce.ops.exceptions import (
@@ -28,23 +29,43 @@ Sottovoce = Callable[..., subprocess.CompletedProcess[str]]
 SAID = "ever tried ever failed no matter try again fail again fail better"
 
 
-def commands(group: object = None, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+WHOLE = typer.main.get_command(app)
+
+
+def commands(group: object = WHOLE, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield every command's words, groups and the whole included."""
     yield prefix
-    inner = getattr(typer.main.get_command(app) if group is None else group, "commands", {})
+    inner = getattr(group, "commands", {})
     for name, command in inner.items():
         yield from commands(command, (*prefix, name))
 
 
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)
-def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+def test_every_command_explains_itself(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     """`--help` and `-h` say what a command does, in words and not only in options."""
     for option in ("--help", "-h"):
-        result = CliRunner().invoke(app, [*command, option], prog_name="sottovoce")
-        assert result.exit_code == 0
-        usage, words = " ".join(["Usage: sottovoce", *command]), result.output.split()
+        with pytest.raises(SystemExit) as ended:
+            WHOLE.main([*command, option], prog_name="sottovoce")
+        assert ended.value.code == 0
+        usage, words = " ".join(["Usage: sottovoce", *command]), capsys.readouterr().out.split()
         assert " ".join(words).startswith(usage)
         assert " ".join(words).partition("╭")[0].rstrip().endswith(".")
+
+
+def test_the_program(paths: Paths) -> None:
+    """What is installed as `sottovoce` writes to its standard output, tells an error on the other, and ends with it."""
+    program = Path(sys.executable).with_name("sottovoce")
+    environ = {**os.environ, **paths.environment()}
+    for words, expected in (
+        (["transform"], (EXIT_USAGE, b"", b"Usage: sottovoce transform")),
+        (["transform", "hello"], (0, b"Hello\n", b"")),
+        (["history", "show", "1"], (EXIT_FAILED, b"", b"sottovoce: nothing has been dictated")),
+    ):
+        done = subprocess.run([program, *words], env=environ, capture_output=True, timeout=60, check=False)
+        code, out, error = expected
+        assert (done.returncode, done.stdout) == (code, out)
+        assert error in done.stderr
+        assert bool(error) == bool(done.stderr)
 
 
 def one_line(result: subprocess.CompletedProcess[str], code: int) -> str:
@@ -184,16 +205,17 @@ def test_a_recording_is_transcribed(sottovoce: Sottovoce, beckett: Path) -> None
 
 def test_a_transcript_as_json(sottovoce: Sottovoce, beckett: Path, tmp_path: Path) -> None:
     """The text, segments with their seconds, model and times; of another rate, channel count and format alike."""
-    samples, rate = soundfile.read(beckett, dtype="float32")
-    stereo = tmp_path / "stereo.flac"
-    soundfile.write(stereo, [[sample, sample] for sample in samples[: 5 * rate]], rate)
-    result = sottovoce("transcribe", "--format", "json", beckett, stereo)
+    samples, rate = soundfile.read(beckett, dtype="float32", frames=5 * 16_000)
+    mono, stereo = tmp_path / "mono.wav", tmp_path / "stereo.flac"
+    soundfile.write(mono, samples, rate)
+    soundfile.write(stereo, [[sample, sample] for sample in samples[: 3 * rate]], rate)
+    result = sottovoce("transcribe", "--format", "json", mono, stereo)
     assert (result.returncode, result.stderr) == (0, "")
-    whole, part = json.loads(result.stdout)
-    assert (whole["file"], part["file"]) == (str(beckett), str(stereo))
-    assert whole["audio_seconds"] == pytest.approx(len(samples) / rate, abs=0.01)
-    assert part["audio_seconds"] == pytest.approx(5.0, abs=0.01)
-    for transcript in (whole, part):
+    first, second = json.loads(result.stdout)
+    assert (first["file"], second["file"]) == (str(mono), str(stereo))
+    assert first["audio_seconds"] == pytest.approx(5.0, abs=0.01)
+    assert second["audio_seconds"] == pytest.approx(3.0, abs=0.01)
+    for transcript in (first, second):
         assert transcript["model"] == "moonshine-tiny-en"
         assert 0 < transcript["processing_seconds"] < 60
         assert transcript["segments"]
@@ -203,7 +225,7 @@ def test_a_transcript_as_json(sottovoce: Sottovoce, beckett: Path, tmp_path: Pat
             assert segment["text"]
             assert segment["text"] in transcript["text"]
             ends = segment["end"]
-    assert whole["text"].lower().startswith("ever tried")
+    assert first["text"].lower().startswith("ever tried")
 
 
 def test_files_that_cannot_be_read_are_named_and_the_others_done(
@@ -222,13 +244,15 @@ def test_files_that_cannot_be_read_are_named_and_the_others_done(
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
     files = [tmp_path / name for name in (*bad, "missing.wav")]
-    result = sottovoce("transcribe", *files, beckett)
+    good = tmp_path / "good.wav"
+    soundfile.write(good, *soundfile.read(beckett, frames=3 * 16_000))
+    result = sottovoce("transcribe", *files, good)
     assert result.returncode == EXIT_BAD_INPUT
     errors = result.stderr.splitlines()
     assert len(errors) == len(files), result.stderr
     for error, file in zip(errors, files, strict=True):
         assert error.startswith(f"sottovoce: {file}: ")
-    assert result.stdout.lower().startswith(f"{beckett}: ever tried")
+    assert result.stdout.lower().startswith(f"{good}: ever tried")
     assert result.stdout.count("\n") == 1
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,15 +19,6 @@ from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
 
 Sottovoce = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def answered(paths: Paths, answer: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command with `answer` on its standard input."""
-    return subprocess.run(
-        [Path(sys.executable).with_name("sottovoce"), *map(str, arguments)],
-        env={**os.environ, **paths.environment(), "COLUMNS": "100"},
-        input=answer, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
 
 
 def listed(sottovoce: Sottovoce) -> list[Any]:
@@ -109,34 +98,36 @@ def test_what_cannot_be_learned_is_refused(sottovoce: Sottovoce, arguments: tupl
     assert listed(sottovoce) == []
 
 
-def test_an_edited_transcript_is_shown_before_it_is_kept(paths: Paths, transcripts: tuple[Path, Path]) -> None:
+def test_an_edited_transcript_is_shown_before_it_is_kept(
+    sottovoce: Sottovoce, paths: Paths, transcripts: tuple[Path, Path]
+) -> None:
     """What was put right is shown; a no keeps nothing, a yes the misheard words, a common word never."""
-    refused = answered(paths, "n\n", "learn", "--from", *transcripts)
+    refused = sottovoce("learn", "--from", *transcripts, answer="n\n")
     assert refused.returncode == 0
     assert "arkon -> Archon\nthere -> their  (passed over" in refused.stderr
     assert "not kept" in refused.stderr
-    assert answered(paths, "", "learn", "--from", *transcripts).stdout == ""  # nobody there to answer
+    assert sottovoce("learn", "--from", *transcripts).stdout == ""  # nobody there to answer
     store = CorrectionStore(database_path(paths))
     assert store.all() == ()
-    kept = answered(paths, "y\n", "learn", "--from", *transcripts)
+    kept = sottovoce("learn", "--from", *transcripts, answer="y\n")
     assert kept.stdout == "   1  arkon -> Archon  (by sound): added\n"
     assert [one.heard for one in store.all()] == ["arkon"]
     store.close()
 
 
-def test_where_only_common_words_were_put_right(paths: Paths, transcripts: tuple[Path, Path]) -> None:
+def test_where_only_common_words_were_put_right(sottovoce: Sottovoce, transcripts: tuple[Path, Path]) -> None:
     """Nothing is kept, even with --yes, and the command that would keep one is told."""
     transcripts[1].write_text("Ask arkon about their dog, please!\n")
-    result = answered(paths, "", "learn", "--from", *transcripts, "--yes")
+    result = sottovoce("learn", "--from", *transcripts, "--yes")
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr.splitlines()[-1] == "nothing is kept; to learn it all the same: sottovoce learn there their"
 
 
-def test_repeated_edits_are_suggested(sottovoce: Sottovoce, paths: Paths, transcripts: tuple[Path, Path]) -> None:
+def test_repeated_edits_are_suggested(sottovoce: Sottovoce, transcripts: tuple[Path, Path]) -> None:
     """What was put right three times and not kept is suggested as a command, applied by none, and can be forgotten."""
     for _ in range(3):
         assert sottovoce("corrections", "list", "--suggested").stdout == ""
-        result = answered(paths, "n\n", "learn", "--from", *transcripts, "--json")
+        result = sottovoce("learn", "--from", *transcripts, "--json", answer="n\n")
         assert "arkon -> Archon\n" in result.stderr  # what is asked about is shown
         seen = json.loads(result.stdout)["seen"]
     assert seen == [{"heard": "arkon", "write": "Archon", "seen": 3}]
@@ -151,7 +142,7 @@ def test_nothing_is_remembered_of_edits_where_nothing_is_to_be_kept(
 ) -> None:
     """With `keep = "none"` an edit that is not learned leaves no trace."""
     paths.config.write_text('[history]\nkeep = "none"\n')
-    assert json.loads(answered(paths, "n\n", "learn", "--from", *transcripts, "--json").stdout)["seen"] == []
+    assert json.loads(sottovoce("learn", "--from", *transcripts, "--json", answer="n\n").stdout)["seen"] == []
     assert not database_path(paths).exists()
 
 
@@ -165,14 +156,14 @@ def test_learn_from_an_utterance(sottovoce: Sottovoce, paths: Paths) -> None:
     assert journal.transcribed(1, text="ask arkon", model="tiny")
     assert journal.transformed(1, text=" Ask arkon.", context="{}")
     journal.close()
-    shown = answered(paths, "Ask Archon.", "learn", "--utterance", "1")
+    shown = sottovoce("learn", "--utterance", "1", answer="Ask Archon.")
     assert (shown.returncode, shown.stdout) == (0, "")
     assert "arkon -> Archon" in shown.stderr
     assert "--yes" in shown.stderr
-    kept = answered(paths, "Ask Archon.", "learn", "--utterance", "1", "--yes", "--json")
+    kept = sottovoce("learn", "--utterance", "1", "--yes", "--json", answer="Ask Archon.")
     (one,) = json.loads(kept.stdout)["kept"]
     assert (one["heard"], one["write"], one["outcome"]) == ("arkon", "Archon", "added")
-    assert "no utterance" in answered(paths, "", "learn", "--utterance", "9").stderr
+    assert "no utterance" in sottovoce("learn", "--utterance", "9").stderr
 
 
 @pytest.mark.parametrize("name", ["mine.toml", "mine.csv"])

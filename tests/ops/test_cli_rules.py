@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,13 +32,11 @@ def mine(paths: Paths) -> Path:
     return path
 
 
-def fed(paths: Paths, lines: bytes, *arguments: str) -> list[str]:
+def fed(sottovoce: Sottovoce, lines: bytes, *arguments: str) -> list[str]:
     """Return the lines that `sottovoce transform --stdin` prints for these."""
-    done = subprocess.run(
-        [Path(sys.executable).with_name("sottovoce"), "transform", "--stdin", *arguments],
-        env={**os.environ, **paths.environment()}, input=lines, capture_output=True, timeout=60, check=True,
-    )  # fmt: skip
-    return done.stdout.decode().split("\n")[:-1]
+    done = sottovoce("transform", "--stdin", *arguments, answer=lines)
+    assert done.returncode == 0
+    return done.stdout.split("\n")[:-1]
 
 
 def test_the_page_is_what_the_command_prints(sottovoce: Sottovoce, mine: Path) -> None:
@@ -60,15 +56,15 @@ def test_the_examples_of_the_page_are_true(sottovoce: Sottovoce, said: str) -> N
     assert shown.count("$ sottovoce") == len(EXAMPLES)
 
 
-def test_lines_are_utterances_of_one_session(paths: Paths) -> None:
+def test_lines_are_utterances_of_one_session(sottovoce: Sottovoce) -> None:
     """What one line leaves open or switched on holds for the next; a line that is not UTF-8 is one all the same."""
     lines = b"she said quote it is\ncaps on\nover\ncaps off\nnow quote period\n\xff yes\n"
-    assert fed(paths, lines) == ['She said "It is', "", " OVER", "", ' now".', " \ufffd yes"]
+    assert fed(sottovoce, lines) == ['She said "It is', "", " OVER", "", ' now".', " \ufffd yes"]
 
 
-def test_lines_as_json(paths: Paths) -> None:
+def test_lines_as_json(sottovoce: Sottovoce) -> None:
     """An object a line: the text with its line feeds, the steps that fired, and the state after them."""
-    first, second = map(json.loads, fed(paths, b"hello new line\ncode mode\n", "--json"))
+    first, second = map(json.loads, fed(sottovoce, b"hello new line\ncode mode\n", "--json"))
     assert first["text"] == "Hello\n"
     assert first["steps"] == [{"did": "command", "heard": "new line", "result": "\n"}]
     assert (second["text"], second["context"]["mode"]) == ("", "code")

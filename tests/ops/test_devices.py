@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
 from soundserver import PipeWire, SoundServer, sound_server
 
+from sottovoce.actors.capture.device import portaudio
 from sottovoce.actors.capture.level import Level
+from sottovoce.ops.devices import Input, inputs
 from sottovoce.ops.meter import Judge, Reading, bar
 from sottovoce.protocol.clocks import SAMPLE_RATE
+from sottovoce.protocol.config import CaptureConfig
 from sottovoce.protocol.paths import Paths
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Begin = Callable[..., subprocess.Popen[str]]
+only_pulseaudio = pytest.mark.parametrize("server", [SoundServer], indirect=True)
+"""For what is our own and does not depend on the server."""
 
 
 @pytest.fixture(params=[SoundServer, PipeWire])
@@ -30,95 +36,119 @@ def server(request: pytest.FixtureRequest) -> Iterator[SoundServer]:
 
 
 @pytest.fixture
-def sottovoce(paths: Paths, server: SoundServer) -> Run:
-    """Return a function that runs one command beside that sound server."""
+def begin(paths: Paths, server: SoundServer) -> Iterator[Begin]:
+    """Return a function that begins one command beside that sound server."""
+    begun: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
             [Path(sys.executable).with_name("sottovoce"), *arguments],
             env={**os.environ, **server.environ, **paths.environment(), "COLUMNS": "100"},
-            capture_output=True, text=True, timeout=60, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        begun.append(process)
+        return process
 
-    return run
-
-
-def test_inputs_are_listed(sottovoce: Run, paths: Paths) -> None:
-    """By name, with which is the default, which the configuration chooses, and which are no microphones."""
-
-    def listed(config: str) -> dict[str, dict[str, object]]:
-        paths.config.write_text(config)
-        result = sottovoce("devices", "--json")
-        assert result.returncode == 0, result.stderr
-        return {str(device["name"]): device for device in json.loads(result.stdout)}
-
-    def marked(devices: dict[str, dict[str, object]], mark: str) -> list[str]:
-        return [name for name, device in devices.items() if device[mark]]
-
-    devices = listed("")
-    assert marked(devices, "default") == marked(devices, "chosen") == ["desk"]
-    assert marked(devices, "monitor") == ["speaker.monitor"]
-    assert devices["head"]["title"] == "The-head"
-    assert devices["desk"]["api"] == "sound server"
-    assert devices["default"]["api"] == "ALSA"
-    assert isinstance(devices["desk"]["rate"], int)
-    devices = listed('[capture]\ndevice = "the-HEAD"\n')
-    assert (marked(devices, "default"), marked(devices, "chosen")) == (["desk"], ["head"])
-    number = devices["default"]["index"]
-    assert marked(listed(f'[capture]\ndevice = "{number}"\n'), "chosen") == ["default"]
-    assert marked(listed('[capture]\ndevice = "none of these"\n'), "chosen") == []
-    assert "is none of them" in sottovoce("devices").stderr
+    yield run
+    for process in begun:
+        process.kill()
+        process.communicate()
 
 
-def test_inputs_for_people(sottovoce: Run) -> None:
-    """A line each; a star marks the one that is recorded."""
-    lines = sottovoce("devices").stdout.splitlines()
+def marked(devices: list[Input], mark: str) -> list[str]:
+    """Return the names of the inputs of which this is true."""
+    return [device.name for device in devices if getattr(device, mark)]
+
+
+def test_inputs_are_listed(begin: Begin) -> None:
+    """By name, with which is the default, and which are no microphones.
+
+    For people it is a line each; a star marks the one that is recorded.
+    """
+    for_programs, for_people = begin("devices", "--json"), begin("devices")
+    output, errors = for_programs.communicate()
+    assert for_programs.returncode == 0, errors
+    found = msgspec.json.decode(output, type=list[Input])
+    devices = {device.name: device for device in found}
+    assert marked(found, "default") == marked(found, "chosen") == ["desk"]
+    assert marked(found, "monitor") == ["speaker.monitor"]
+    assert devices["head"].title == "The-head"
+    assert devices["desk"].api == "sound server"
+    assert devices["default"].api == "ALSA"
+    assert devices["desk"].rate > 0
+    lines = for_people.communicate()[0].splitlines()
     assert [line for line in lines if line.startswith("*")] == [line for line in lines if " desk: The-desk" in line]
     assert any("speaker.monitor" in line and "(what the computer plays)" in line for line in lines)
 
 
-def test_a_hung_server_is_told(sottovoce: Run, server: SoundServer) -> None:
+@only_pulseaudio
+def test_an_input_is_chosen(begin: Begin, paths: Paths, server: SoundServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the configuration names is marked, a source by a part of its name, a device of ALSA by its number.
+
+    Where it names none of them the list says so, and the meter, in one line that tells where to choose another.
+    """
+    paths.config.write_text('[capture]\ndevice = "none of these"\n')
+    listed, metered = begin("devices", "--json"), begin("mic", "--seconds", "1")
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    portaudio(anew=True)
+    found = inputs(CaptureConfig(device="the-HEAD"))
+    assert (marked(found, "default"), marked(found, "chosen")) == (["desk"], ["head"])
+    number = next(device.index for device in found if device.name == "default")
+    assert marked(inputs(CaptureConfig(device=str(number))), "chosen") == ["default"]
+    output, errors = listed.communicate()
+    assert listed.returncode == 0
+    assert marked(msgspec.json.decode(output, type=list[Input]), "chosen") == []
+    assert "is none of them" in errors
+    errors = metered.communicate()[1]
+    assert metered.returncode == 1
+    assert errors.startswith("sottovoce: input device 'none of these' cannot be opened")
+    assert errors.count("\n") == 1
+
+
+@only_pulseaudio
+def test_a_hung_server_is_told(begin: Begin, server: SoundServer) -> None:
     """Both commands end within seconds where the sound server is frozen, and say why."""
     server.freeze()
     try:
-        for command in (("devices",), ("mic", "--seconds", "1")):
-            result = sottovoce(*command)
-            assert result.returncode == 1
-            assert result.stderr == "sottovoce: the sound server does not answer\n"
+        for process in (begin("devices"), begin("mic", "--seconds", "1")):
+            assert process.communicate(timeout=60)[1] == "sottovoce: the sound server does not answer\n"
+            assert process.returncode == 1
     finally:
         server.thaw()
 
 
-def test_the_meter_tells_silence(sottovoce: Run) -> None:
-    """A microphone that gives nothing but zeros is called silent, after three seconds."""
-    result = sottovoce("mic", "--seconds", "4", "--json")
-    assert result.returncode == 0, result.stderr
-    readings = [json.loads(line) for line in result.stdout.splitlines()]
-    assert readings[-1]["verdict"] == "silent"
-    assert readings[0]["verdict"] == "listening"
-    assert "silent" in sottovoce("mic", "--seconds", "4").stdout
+def test_the_meter_tells_silence_and_clipping(begin: Begin, server: SoundServer, tmp_path: Path) -> None:
+    """A microphone that gives nothing but zeros is called silent, after three seconds; one at full scale, clipping.
 
-
-def test_the_meter_tells_clipping(sottovoce: Run, server: SoundServer, tmp_path: Path) -> None:
-    """A microphone at full scale is called clipping."""
+    It is so for programs, and for people; ^C ends it.
+    """
     path = tmp_path / "loud.wav"
-    square = np.sign(np.sin(np.arange(6 * SAMPLE_RATE) * 0.05)).astype(np.float32)
+    square = np.sign(np.sin(np.arange(60 * SAMPLE_RATE) * 0.05)).astype(np.float32)
     soundfile.write(path, square, SAMPLE_RATE, subtype="FLOAT")
+    for_programs, for_people = begin("mic", "--json"), begin("mic")
+
+    def first(process: subprocess.Popen[str], word: str) -> str:
+        """Return the first line that it prints with this word."""
+        assert process.stdout is not None
+        return next((line for line in process.stdout if word in line), "")
+
+    readings = [msgspec.json.decode(first(for_programs, word), type=Reading) for word in ("verdict", "silent")]
+    assert readings[0].verdict == "listening"
+    assert readings[1].t >= 3
+    assert "is it muted" in first(for_people, "silent")
     player = server.playing(path)
-    readings = [json.loads(line) for line in sottovoce("mic", "--seconds", "3", "--json").stdout.splitlines()]
-    player.kill()
-    player.wait()
-    assert readings[-1]["verdict"] == "clipping"
-    assert readings[-1]["peak_dbfs"] > -0.2
-
-
-def test_the_meter_names_what_cannot_be_opened(sottovoce: Run, paths: Paths) -> None:
-    """One line says which input that is, and where to choose another."""
-    paths.config.write_text('[capture]\ndevice = "none of these"\n')
-    result = sottovoce("mic", "--seconds", "1")
-    assert result.returncode == 1
-    assert result.stderr.startswith("sottovoce: input device 'none of these' cannot be opened")
-    assert result.stderr.count("\n") == 1
+    try:
+        reading = msgspec.json.decode(first(for_programs, "clipping"), type=Reading)
+        assert reading.peak_dbfs > -0.2
+        assert reading.clipped > 0
+        assert "lower its level" in first(for_people, "clipping")
+    finally:
+        player.kill()
+        player.wait()
+    for process in (for_programs, for_people):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,15 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
-from soundserver import SoundServer, sound_server
+from soundserver import sound_server
 
+from sottovoce.actors.capture.device import portaudio
 from sottovoce.models import Store
 from sottovoce.ops import doctor, hearing, vitals
 from sottovoce.ops.exceptions import EXIT_FAILED
@@ -109,18 +109,15 @@ def test_a_wrong_key_is_found(paths: Paths, text: str, line: int, says: str) -> 
 
 
 def test_a_file_that_is_no_toml(paths: Paths, sottovoce: Sottovoce) -> None:
-    """The line is in the text; what depends on the configuration is not looked at, all else is."""
+    """The line is in the text; what depends on the configuration is not looked at, all else is.
+
+    A runtime directory that others may look into is a problem, and the command that closes it is named.
+    """
     paths.config.write_text("[capture]\nstandby warm\n")
+    paths.runtime.chmod(0o755)
     findings = found(sottovoce("doctor", "--json"))
     assert "line 2" in findings["configuration"].found
     assert findings["models"].verdict == findings["microphone"].verdict == "not-applicable"
-    assert findings["runtime directory"].verdict == "ok"
-
-
-def test_open_directories(paths: Paths, sottovoce: Sottovoce) -> None:
-    """A runtime directory that others may look into is a problem, and the command that closes it is named."""
-    paths.runtime.chmod(0o755)
-    findings = found(sottovoce("doctor", "--json"))
     assert findings["runtime directory"].verdict == "problem"
     assert f"chmod 700 {paths.runtime}" in findings["runtime directory"].found + findings["runtime directory"].advice
     assert findings["state directory"].verdict == "ok"
@@ -233,51 +230,37 @@ def test_gaps() -> None:
     assert "1.5 s" in finding.found
 
 
-@pytest.fixture
-def beside(paths: Paths) -> Callable[[SoundServer], dict[str, Finding]]:
-    """Return a function that has the doctor look at a sound server."""
-
-    def look(server: SoundServer) -> dict[str, Finding]:
-        return found(
-            subprocess.run(
-                [Path(sys.executable).with_name("sottovoce"), "doctor", "--json"],
-                env={**os.environ, **server.environ, **paths.environment()},
-                capture_output=True, text=True, timeout=60, check=False,
-            )
-        )  # fmt: skip
-
-    return look
-
-
-def test_a_microphone_that_cannot_be_heard(
-    paths: Paths, beside: Callable[[SoundServer], dict[str, Finding]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_microphone_that_cannot_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Muted, at zero, another than is wanted, the speaker's monitor, a server that hangs: each is told by name."""
     with sound_server("desk", "head") as server:
-        findings = beside(server)
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        portaudio(anew=True)
+
+        def look(device: str = "default") -> dict[str, Finding]:
+            return {finding.name: finding for finding in hearing.microphone(CaptureConfig(device=device), 0)}
+
+        findings = look()
         assert "The-desk (the default)" in findings["microphone"].found
         assert {findings[name].verdict for name in ("sound server", "microphone", "level")} == {"ok"}
         server.pactl("set-source-mute", "desk", "1")
-        assert "The-desk is muted" in beside(server)["level"].found
+        assert "The-desk is muted" in look()["level"].found
         server.pactl("set-source-mute", "desk", "0")
         server.pactl("set-source-volume", "desk", "5%")
-        assert "turned down to 5 %" in beside(server)["level"].found
-        paths.config.write_text('[capture]\ndevice = "the-head"\n')
-        findings = beside(server)
+        assert "turned down to 5 %" in look()["level"].found
+        findings = look("the-head")
         assert "The-head (as [capture] device says)" in findings["microphone"].found
         assert findings["level"].verdict == "ok"
-        paths.config.write_text('[capture]\ndevice = "Boom"\n')
-        findings = beside(server)
+        findings = look("Boom")
         assert findings["microphone"].verdict == "problem"
         assert "The-desk" in findings["microphone"].found
-        paths.config.unlink()
         server.default("speaker.monitor")
-        finding = beside(server)["microphone"]
+        finding = look()["microphone"]
         assert finding.verdict == "problem"
         assert "what the computer plays" in finding.found
         server.freeze()
         try:
-            findings = beside(server)
+            findings = look()
         finally:
             server.thaw()
         assert findings["sound server"].verdict == "problem"

@@ -349,7 +349,7 @@ def test_the_clipboard_of_an_x11_session(x11_window: Window, tmp_path: Path, too
         pytest.skip(f"not installed: apt install {tool}")
     (tmp_path / tool).symlink_to(program)  # the only tool there is
     assert to_clipboard(TEXT, {**x11_window.environ, "PATH": str(tmp_path)}) == tool
-    got = subprocess.run(read, env=x11_window.environ, capture_output=True, text=True, check=True, timeout=10)
+    got = subprocess.run(read, env=x11_window.environ, capture_output=True, text=True, check=True, timeout=60)
     assert got.stdout == TEXT
 
 

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import soundfile
 from msgspec.structs import replace
 from ownmodels import add_model
 from stages import LEAN
 
+from sottovoce.actors.audiofile import decode_file
 from sottovoce.models import Store
 from sottovoce.models.catalogue import ModelFile
 from sottovoce.ops.private import PrivateService, private_service
+from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import UtteranceRow
@@ -32,6 +35,14 @@ def beckett() -> Path:
         if not store.installed(model):
             pytest.skip("run: sottovoce models pull silero-v6 moonshine-tiny-en beckett")
     return store.path("beckett") / "beckett.wav"
+
+
+@pytest.fixture(scope="session")
+def opening(beckett: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 3.3 seconds of it, with two utterances: "Ever tried. Ever failed."."""
+    path = tmp_path_factory.mktemp("opening") / "opening.wav"
+    soundfile.write(path, decode_file(beckett)[: round(3.3 * SAMPLE_RATE)], SAMPLE_RATE)
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -80,9 +91,15 @@ def paths(home: Path) -> Paths:
     return paths
 
 
-@pytest.fixture
-def twin(beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def twin(beckett: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Two more models: `twin` is the embedded one under another name, over `deadly` the engine ends the process."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _add_twin(tmp_path_factory.mktemp("twin"), monkeypatch)
+        yield
+
+
+def _add_twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, cache = Store(), tmp_path / "cache"
     models = cache / "sottovoce" / "models"
     models.mkdir(parents=True)

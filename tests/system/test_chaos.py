@@ -14,16 +14,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from stages import LEAN
 
 from sottovoce.actors import failpoints, lossy
 from sottovoce.actors.lossy import Channel, Shares
-from sottovoce.ops import bench_chaos, census, service
+from sottovoce.ops import bench_chaos
 from sottovoce.ops.attack import Attack, Strike
-from sottovoce.ops.exceptions import ServiceError
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.ops.verdict import Played, Tally, compare
-from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.messages import Event, Notice, NotTyped, StageState
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import Recording, State, UtteranceRow
@@ -260,46 +259,12 @@ def test_a_stage_that_fell_unseen_is_back(attack: Attack, tmp_path: Path) -> Non
 
 def test_doubt_is_told(beckett: Path) -> None:
     """The injector dies between intent and keystroke: that one utterance is in doubt, and its successor tells so."""
-    with bench_chaos.failpoint_folder() as folder, private_service() as service:
+    with bench_chaos.failpoint_folder() as folder, private_service(config=LEAN) as service:
         failpoints.arm(folder, "inject.after_intent", signal.SIGKILL)
         events = [event.body for event in feed(service.paths, beckett, pace=0)]
     assert [body.state for body in events if isinstance(body, NotTyped)] == ["in_doubt"]
     told = [body.code for body in events if isinstance(body, Notice)]
     assert [code for code in told if code != "stalled"] == ["in_doubt"]  # supervisord may be, on a busy machine
-
-
-def test_supervisord_is_killed_and_stopped(beckett: Path) -> None:
-    """Killed, no process outlives it, and each is there once after `up`; stopped, `up` says so and it goes on."""
-    with private_service() as private:
-        paths, process = private.paths, private.process
-        assert process is not None
-        first = census.everybody(paths)
-        assert {name: len(pids) for name, pids in first.items()} == dict.fromkeys(first, 1)
-        assert first.pop(census.SUPERVISORD) == [process.pid]
-        assert census.children(process.pid) == {name: pids[0] for name, pids in first.items()}
-        process.kill()
-        deadline = time.monotonic() + 2
-        while census.everybody(paths):
-            assert time.monotonic() < deadline, "a stage outlived supervisord by 2 s"
-        private.up()
-        second = census.everybody(paths)
-        assert {name: len(pids) for name, pids in second.items()} == dict.fromkeys([*first, census.SUPERVISORD], 1)
-        stopped = second[census.SUPERVISORD][0]
-        subscriber = Subscriber(paths, ("notice",))
-        try:
-            os.kill(stopped, signal.SIGSTOP)
-            with pytest.raises(ServiceError, match=f"kill -CONT {stopped}"):
-                service.start(paths, detach=False)
-            os.kill(second["inject"][0], signal.SIGKILL)  # whom nobody can replace before it goes on
-            told: list[str] = []
-            deadline = time.monotonic() + 30
-            while len(census.children(stopped)) < len(first) or not told:
-                assert time.monotonic() < deadline, "supervisord was left as it was"
-                subscriber.wait(0.1)
-                told += [event.body.text for event in subscriber.drain() if isinstance(event.body, Notice)]
-        finally:
-            subscriber.close()
-        assert told[0] == f"supervisord (process {stopped}) was stopped and is made to go on"
 
 
 def test_nothing_is_lost(beckett: Path) -> None:

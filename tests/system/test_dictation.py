@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ import pytest
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService
 from sottovoce.protocol.bus import Subscriber
+from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import (
     CaptureStarted,
     Draft,
+    Event,
     Final,
     ModeState,
     PipelineState,
@@ -34,24 +37,48 @@ def words(text: str) -> list[str]:
     return re.findall(r"[\w']+", text.lower())
 
 
-def test_speech_is_typed_exactly_once(service: PrivateService, beckett: Path, rows: Rows) -> None:
-    """A recording in real time comes out as its words, each utterance typed once, and the journal says the same."""
+@dataclass
+class Dictated:
+    """A recording that the service has heard in real time, and what came of it."""
+
+    events: list[Event]
+    rows: list[UtteranceRow]
+    typed: str
+
+
+@pytest.fixture(scope="module")
+def dictated(service: PrivateService, beckett: Path) -> Dictated:
+    """Ten seconds of speech; meanwhile an observer is attached that never reads."""
     before = service.text()
-    events = list(feed(service.paths, beckett))
-    typed = service.text().removeprefix(before)
-    told = [event.body for event in events if isinstance(event.body, Typed)]
+    stuck = Subscriber(service.paths)
+    try:
+        events = list(feed(service.paths, beckett))
+    finally:
+        stuck.close()
+    journal = Journal(service.paths.journal(keep="30d"))
+    newest = journal.recording()
+    assert newest is not None
+    rows = journal.utterances(generation=newest.generation)
+    journal.close()
+    return Dictated(events, rows, service.text().removeprefix(before))
+
+
+def test_speech_is_typed_exactly_once(dictated: Dictated) -> None:
+    """A recording in real time comes out as its words, each utterance typed once, and the journal says the same."""
+    typed, rows = dictated.typed, dictated.rows
+    told = [event.body for event in dictated.events if isinstance(event.body, Typed)]
     assert typed == "".join(body.text for body in told)
-    assert typed == "".join(row.text or "" for row in rows())
-    assert {row.state for row in rows()} == {"typed"}
+    assert typed == "".join(row.text or "" for row in rows)
+    assert {row.state for row in rows} == {"typed"}
     assert len({(body.stream, body.first) for body in told}) == len(told)
     said = ["ever", "tried", "ever", "failed", "no", "matter", "try", "again", "fail", "again", "fail", "better"]
     assert len(words(typed)) == len(said)
     assert sum(a != b for a, b in zip(words(typed), said, strict=True)) <= 1  # a tiny model may mishear one word
 
 
-def test_every_stage_tells_in_order(service: PrivateService, beckett: Path) -> None:
+def test_every_stage_tells_in_order(dictated: Dictated) -> None:
     """For each utterance: segment, final, text, typed, at rising times; drafts come before the final they go into."""
-    events = list(feed(service.paths, beckett))
+    events = dictated.events
     started = next(event for event in events if isinstance(event.body, CaptureStarted))
     for typed in [event for event in events if isinstance(event.body, Typed)]:
         mine = [event for event in events if event.trace == typed.trace]
@@ -68,11 +95,17 @@ def test_every_stage_tells_in_order(service: PrivateService, beckett: Path) -> N
     assert any(isinstance(event.body, Draft) for event in events)
 
 
-def test_two_recordings_keep_their_order(service: PrivateService, beckett: Path, rows: Rows) -> None:
+def test_a_subscriber_that_stops_reading_costs_nothing(dictated: Dictated) -> None:
+    """An observer that is stuck for a whole recording neither delays nor loses a word."""
+    assert {row.state for row in dictated.rows} == {"typed"}
+    assert max(row.timings_ms()["typed"] for row in dictated.rows) < 5000  # who waited for it would wait for good
+
+
+def test_two_recordings_keep_their_order(service: PrivateService, opening: Path, rows: Rows) -> None:
     """A second recording goes into the same ring after the first, and its texts after the first's."""
-    list(feed(service.paths, beckett, pace=0))
+    list(feed(service.paths, opening, pace=0))
     first = rows()
-    list(feed(service.paths, beckett, pace=0))
+    list(feed(service.paths, opening, pace=0))
     second = rows()
     assert second[0].first > first[-1].first
     assert second[0].stream == first[0].stream
@@ -85,7 +118,7 @@ def test_a_late_subscriber_is_consistent_at_once(service: PrivateService) -> Non
     try:
         states: dict[str, str] = {}
         pipeline = mode = None
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while (len(states) < 8 or pipeline is None or mode is None) and time.monotonic() < deadline:
             subscriber.wait(0.1)
             for event in subscriber.drain():
@@ -102,17 +135,6 @@ def test_a_late_subscriber_is_consistent_at_once(service: PrivateService) -> Non
         assert pipeline.state == "idle"
     finally:
         subscriber.close()
-
-
-def test_a_subscriber_that_stops_reading_costs_nothing(service: PrivateService, beckett: Path, rows: Rows) -> None:
-    """An observer that is stuck for a whole recording neither delays nor loses a word."""
-    stuck = Subscriber(service.paths)
-    try:
-        list(feed(service.paths, beckett))
-        assert {row.state for row in rows()} == {"typed"}
-        assert max(row.timings_ms()["typed"] for row in rows()) < 2000
-    finally:
-        stuck.close()
 
 
 def test_wer_through_the_service(service: PrivateService, speech: Path) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from stages import wait_idle
+from stages import LEAN, wait_idle
 
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.ops import service
 from sottovoce.ops.live import feed
+from sottovoce.ops.private import PrivateService, leftovers
 from sottovoce.protocol.control import request
 from sottovoce.protocol.exceptions import ControlError, JournalError
 from sottovoce.protocol.journal import Journal
@@ -49,92 +53,99 @@ class Disk:
         subprocess.run(["umount", self.path], check=True)
 
 
-@pytest.fixture
-def disk(paths: Paths) -> Iterator[Disk]:
-    """The file system of its state: journal and logs."""
+class Journalled(NamedTuple):
+    """A service whose journal and logs are on that disk."""
+
+    service: PrivateService
+    disk: Disk
+
+
+@pytest.fixture(scope="module")
+def journalled(beckett: Path) -> Iterator[Journalled]:
+    """A service that the tests share; each leaves it running, on a disk with room."""
+    home = Path(tempfile.mkdtemp(prefix="sv-", dir="/dev/shm"))
+    paths, typed = Paths(home / "run", home / "state", home / "config.toml").ensure(), home / "typed.txt"
+    paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{typed}"\n{LEAN}')
     disk = Disk(paths.state, megabytes=4)
-    yield disk
-    disk.close()
+    try:
+        process, ready_s = service.start(paths, detach=False)
+        running = PrivateService(paths, typed, ready_s, process)
+        yield Journalled(running, disk)
+        running.down()
+        assert leftovers(paths) == []
+    finally:
+        disk.close()
+        shutil.rmtree(home)
 
 
-def words(home: Path) -> list[str]:
-    """Return what was typed, without signs and capitals."""
-    return [word.strip(".,").lower() for word in (home / "typed.txt").read_text().split()]
+def words(text: str) -> list[str]:
+    """Return the words of a text, without signs and capitals."""
+    return [word.strip(".,").lower() for word in text.split()]
 
 
-def test_dictation_waits_for_room_and_goes_on(beckett: Path, paths: Paths, disk: Disk, home: Path) -> None:
+def pids(running: PrivateService) -> dict[str, int]:
+    """Return the process of each stage."""
+    return {name: info["pid"] for name, info in Supervisor(running.paths.supervisor_socket).processes().items()}
+
+
+def test_dictation_waits_for_room_and_goes_on(beckett: Path, journalled: Journalled) -> None:
     """A disk that fills in mid-dictation is told, no stage dies of it, and with room again every word is typed once."""
-    process, _ = service.start(paths, detach=False)
-    try:
-        before = {name: info["pid"] for name, info in Supervisor(paths.supervisor_socket).processes().items()}
-        told: list[Notice] = []
-        typed = 0
-        for event in feed(paths, beckett, pace=3):
-            if isinstance(event.body, Typed):
-                typed += 1
-                if typed == 1:
-                    disk.fill()
-            if isinstance(event.body, Notice) and event.body.code == "journal":
-                told.append(event.body)
-                if told[-1].level == "error" and len(told) == 1:
-                    disk.free()
-        after = {name: info["pid"] for name, info in Supervisor(paths.supervisor_socket).processes().items()}
-    finally:
-        service.stop(paths)
-        process.wait(5)
-    assert "no room left" in told[0].text
-    assert str(paths.journal(keep="30d")) in told[0].text
-    assert told[-1].level == "info"
-    assert before == after
-    assert words(home) == WORDS
-    assert "log lines lost" not in "".join(log.read_text() for log in paths.logs.glob("*.jsonl"))
-
-
-def test_a_stop_on_a_full_disk_is_remembered(beckett: Path, paths: Paths, disk: Disk, home: Path) -> None:
-    """It is told why it cannot be done now, and once there is room the recording ends, without its being said twice."""
-    process, _ = service.start(paths, detach=False)
-    try:
-        stopped = False
-        for event in feed(paths, beckett):
-            if isinstance(event.body, Typed) and not stopped:
+    running, disk = journalled
+    before, said = pids(running), running.text()
+    told: list[Notice] = []
+    typed = 0
+    for event in feed(running.paths, beckett, pace=3):
+        if isinstance(event.body, Typed):
+            typed += 1
+            if typed == 1:
                 disk.fill()
-                with pytest.raises(ControlError, match=r"make room .* the recording is ended as soon as"):
-                    request(paths.control, "stop", timeout=5.0)
-                stopped = True
+        if isinstance(event.body, Notice) and event.body.code == "journal":
+            told.append(event.body)
+            if told[-1].level == "error" and len(told) == 1:
                 disk.free()
-    finally:
-        service.stop(paths)
-        process.wait(5)
-    journal = Journal(paths.journal(keep="30d"))
+    assert "no room left" in told[0].text
+    assert str(running.paths.journal(keep="30d")) in told[0].text
+    assert told[-1].level == "info"
+    assert pids(running) == before
+    assert words(running.text().removeprefix(said)) == WORDS
+    assert "log lines lost" not in "".join(log.read_text() for log in running.paths.logs.glob("*.jsonl"))
+
+
+def test_a_stop_on_a_full_disk_is_remembered(beckett: Path, journalled: Journalled) -> None:
+    """It is told why it cannot be done now, and once there is room the recording ends, without its being said twice."""
+    running, disk = journalled
+    before, stopped = running.text(), False
+    for event in feed(running.paths, beckett):
+        if isinstance(event.body, Typed) and not stopped:
+            disk.fill()
+            with pytest.raises(ControlError, match=r"make room .* the recording is ended as soon as"):
+                request(running.paths.control, "stop", timeout=5.0)
+            stopped = True
+            disk.free()
+    journal = Journal(running.paths.journal(keep="30d"))
     recording = journal.recording()
     journal.close()
     assert recording is not None
     assert recording.end_reason == "stop"
-    said = words(home)
+    said = words(running.text().removeprefix(before))
     assert 2 <= len(said) < len(WORDS)
     assert said[:-1] == WORDS[: len(said) - 1]  # the stop may have come in the midst of the last one
 
 
-def test_the_service_ends_on_a_full_disk(beckett: Path, paths: Paths, disk: Disk, home: Path) -> None:
+def test_the_service_ends_on_a_full_disk(beckett: Path, journalled: Journalled) -> None:
     """`down` does not wait for room, `up` says that there is none, and once there is, goes on where it was."""
-    process, _ = service.start(paths, detach=False)
-    try:
-        for event in feed(paths, beckett, pace=3):
-            if isinstance(event.body, Typed):
-                disk.fill()
-            if isinstance(event.body, Notice) and event.body.code == "journal":
-                break
-    finally:
-        service.stop(paths, limit=1.0)
-        process.wait(5)
+    running, disk = journalled
+    before = running.text()
+    for event in feed(running.paths, beckett, pace=3):
+        if isinstance(event.body, Typed):
+            disk.fill()
+        if isinstance(event.body, Notice) and event.body.code == "journal":
+            break
+    assert service.stop(running.paths, limit=1.0)
     disk.fill()  # what the last process to close the journal gave back
     with pytest.raises(JournalError, match="make room"):
-        service.start(paths, detach=False)
+        service.start(running.paths, detach=False)
     disk.free()
-    process, _ = service.start(paths, detach=False)
-    try:
-        wait_idle(paths)
-    finally:
-        service.stop(paths)
-        process.wait(5)
-    assert words(home) == WORDS
+    running.up()
+    wait_idle(running.paths)
+    assert words(running.text().removeprefix(before)) == WORDS

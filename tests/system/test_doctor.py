@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -20,7 +21,9 @@ from numpy.typing import NDArray
 from soundserver import PipeWire, SoundServer, sound_server
 from stages import wait_idle, wait_until
 
+from sottovoce.actors.capture.device import portaudio
 from sottovoce.actors.supervisor import Supervisor
+from sottovoce.ops.doctor import examine
 from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.ops.supervision import stages
 from sottovoce.protocol.clocks import SAMPLE_RATE
@@ -31,6 +34,8 @@ from sottovoce.protocol.rows import Recording
 from sottovoce.shm import CountersView, RingReader
 
 Samples = NDArray[np.float32]
+only_pulseaudio = pytest.mark.parametrize("patient", [SoundServer], indirect=True)
+"""For what does not depend on the server."""
 
 
 @dataclass
@@ -45,12 +50,12 @@ class Patient:
         return subprocess.run(
             [Path(sys.executable).with_name("sottovoce"), "doctor", *options],
             env={**os.environ, **self.service.paths.environment(), "COLUMNS": "100"},
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def findings(self) -> dict[str, dict[str, object]]:
-        """Return what it finds, by the name of the check."""
-        return {finding["name"]: finding for finding in json.loads(self.doctor("--json").stdout)}
+        """Return what it finds, by the name of the check, without a process of its own."""
+        return {finding.name: msgspec.to_builtins(finding) for finding in examine(self.service.paths)}
 
     def counted(self, name: str) -> int:
         """Return a counter of capture."""
@@ -80,6 +85,7 @@ def patient(request: pytest.FixtureRequest, beckett: Path) -> Iterator[Patient]:
     with sound_server("desk", "head", kind=request.param) as server, pytest.MonkeyPatch.context() as patch:
         for name in ("PULSE_SERVER", "ALSA_CONFIG_PATH", "PULSE_LATENCY_MSEC"):
             patch.setenv(name, server.environ[name])
+        portaudio(anew=True)
         with private_service() as service:
             yield Patient(service, server)
 
@@ -154,7 +160,7 @@ def test_what_is_missed_at_the_beginning_is_told(patient: Patient, tmp_path: Pat
     try:
         wait_until(reference.heard)
         for _ in range(3):
-            recording = patient.record(frames=40)
+            recording = patient.record(frames=25)
             assert recording.first is not None
             with RingReader.attach(patient.service.paths.ring) as reader:
                 samples = reader.samples(recording.first, recording.first + SAMPLE_RATE // 2)
@@ -199,17 +205,20 @@ def test_while_it_records(patient: Patient) -> None:
     patient.record(during=look)
 
 
-@pytest.mark.parametrize("patient", [SoundServer], indirect=True)  # texts do not depend on the server
-def test_what_was_dictated_is_not_told(patient: Patient, beckett: Path) -> None:
+@only_pulseaudio
+def test_what_was_dictated_is_not_told(patient: Patient, beckett: Path, tmp_path: Path) -> None:
     """After a dictation no word of it is in the report."""
+    samples, rate = soundfile.read(beckett)
+    soundfile.write(tmp_path / "said.wav", samples[: round(4.5 * rate)], rate)
     before = patient.service.text()
-    patient.record(during=lambda: patient.server.play(beckett))
+    patient.record(during=lambda: patient.server.play(tmp_path / "said.wav"))
     said = set(patient.service.text().removeprefix(before).lower().replace(".", "").split())
-    assert len(said & {"tried", "failed", "matter", "better"}) >= 3
+    assert len(said & {"tried", "failed", "matter"}) >= 2
     report = patient.doctor().stdout.lower() + patient.doctor("--json").stdout.lower()
-    assert not said & {"tried", "failed", "matter", "better"} & set(report.replace('"', " ").split())
+    assert not said & {"tried", "failed", "matter"} & set(report.replace('"', " ").split())
 
 
+@only_pulseaudio
 def test_a_service_that_is_up_in_part(patient: Patient) -> None:
     """A stage that is kept down and a stopped supervisord are told, and nothing else is blamed."""
     paths = patient.service.paths
@@ -235,6 +244,7 @@ def test_a_service_that_is_up_in_part(patient: Patient) -> None:
     assert findings["stage vad"]["verdict"] == "ok"
 
 
+@only_pulseaudio
 def test_a_changed_configuration_is_told(patient: Patient) -> None:
     """What was written into the file after the start is not in force, which is said."""
     config = patient.service.paths.config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from sottovoce.actors.audiofile import decode_file
 from sottovoce.ops.live import feed
-from sottovoce.ops.private import private_service
+from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.ops.rehearsal import Rehearsal
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.config import Config
@@ -37,7 +38,7 @@ def thinker(speech: Path, tmp_path: Path) -> Path:
     at = round((clip["words"][middle - 1][2] + clip["words"][middle][1]) / 2 * SAMPLE_RATE)
     end = round((clip["words"][words.index("classes")][2] + 0.1) * SAMPLE_RATE)
     path = tmp_path / "thinker.wav"
-    soundfile.write(path, np.concatenate([samples[:at], hush(PAUSE_S), samples[at:end], hush(1.5)]), SAMPLE_RATE)
+    soundfile.write(path, np.concatenate([samples[:at], hush(PAUSE_S), samples[at:end], hush(0.3)]), SAMPLE_RATE)
     return path
 
 
@@ -46,24 +47,33 @@ def hush(seconds: float) -> NDArray[np.float32]:
     return (np.random.default_rng(5).standard_normal(round(seconds * SAMPLE_RATE)) * 3e-4).astype(np.float32)
 
 
-def dictate(audio: Path, config: str = "") -> tuple[list[UtteranceRow], list[str], list[bool]]:
-    """Dictate a file slowly; return the utterances, how they were read in pauses, and which were continued."""
+@pytest.fixture(scope="module")
+def running(speech: Path) -> Iterator[PrivateService]:
+    """A service as it is configured by default."""
+    with private_service() as service:
+        yield service
+
+
+def dictate(service: PrivateService, audio: Path, pace: float) -> tuple[list[UtteranceRow], list[str], list[bool]]:
+    """Dictate a file; return the utterances, how they were read in pauses, and which were continued."""
     endings, continued = [], []
-    with private_service(config=config) as service:
-        for event in feed(service.paths, audio, pace=PACE):
-            if isinstance(event.body, Reading):
-                endings.append(event.body.ending)
-            elif isinstance(event.body, Final):
-                continued.append(event.body.continues)
-        journal = Journal(service.paths.journal(keep="30d"))
-        rows = journal.utterances()
+    for event in feed(service.paths, audio, pace=pace):
+        if isinstance(event.body, Reading):
+            endings.append(event.body.ending)
+        elif isinstance(event.body, Final):
+            continued.append(event.body.continues)
+    journal = Journal(service.paths.journal(keep="30d"))
+    try:
+        newest = journal.recording()
+        assert newest is not None
+        return journal.utterances(generation=newest.generation), endings, continued
+    finally:
         journal.close()
-    return rows, endings, continued
 
 
-def test_who_thinks_behind_the_is_not_cut(thinker: Path) -> None:
+def test_who_thinks_behind_the_is_not_cut(running: PrivateService, thinker: Path) -> None:
     """A pause behind a word that ends no sentence is waited out: one utterance, without a full stop in its midst."""
-    rows, endings, _ = dictate(thinker)
+    rows, endings, _ = dictate(running, thinker, PACE)
     assert "hanging" in endings
     (row,) = rows
     assert re.search(r"apostle of the middle classes", row.text or "")
@@ -71,7 +81,8 @@ def test_who_thinks_behind_the_is_not_cut(thinker: Path) -> None:
 
 def test_a_fixed_silence_cuts_and_the_seam_is_mended(thinker: Path) -> None:
     """With 0.5 s whatever is said, the same pause cuts; still no full stop and no capital come between the pieces."""
-    rows, _, continued = dictate(thinker, "[vad]\nendpoint = 0.5\n")
+    with private_service(config="[vad]\nendpoint = 0.5\n[stt.draft]\nenabled = false\n") as service:
+        rows, _, continued = dictate(service, thinker, 0)
     assert len(rows) == 2
     assert continued == [False, True]
     assert re.search(r"apostle of the middle classes", "".join(row.text or "" for row in rows))
@@ -85,12 +96,12 @@ def reader(speech: Path, tmp_path: Path) -> Path:
     at = int(np.argmin(quiet[4 * SAMPLE_RATE : 5 * SAMPLE_RATE])) + 4 * SAMPLE_RATE
     path = tmp_path / "reader.wav"
     rest = samples[at : at + SAMPLE_RATE]
-    soundfile.write(path, np.concatenate([samples[:at], hush(0.11), rest, hush(1.5)]), SAMPLE_RATE)
+    soundfile.write(path, np.concatenate([samples[:at], hush(0.11), rest, hush(0.3)]), SAMPLE_RATE)
     return path
 
 
-def test_a_voice_that_is_held_up_is_waited_for(reader: Path) -> None:
+def test_a_voice_that_is_held_up_is_waited_for(running: PrivateService, reader: Path) -> None:
     """The words may be the last, and the voice says that they are not: one utterance; two without its judge."""
-    assert len(dictate(reader)[0]) == 1
+    assert len(dictate(running, reader, PACE)[0]) == 1
     deaf = replace(Config(), vad=replace(Config().vad, turn=""))
     assert len(Rehearsal(deaf).run(decode_file(reader), deaf)) == 2

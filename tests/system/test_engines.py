@@ -27,35 +27,12 @@ WORDS = "low middle high top low high"
 @pytest.fixture
 def sung(beckett: Path, tmp_path: Path) -> Path:
     """Return speech, for the VAD, with the tones in it that the toy model hears as words."""
-    samples = decode_file(beckett)
     tones = toys.speech(WORDS)
+    samples = decode_file(beckett)[: 26_000 + len(tones)]
     samples[10_000 : 10_000 + len(tones)] += tones
     path = tmp_path / "sung.wav"
     soundfile.write(path, np.clip(samples, -1, 1), 16_000)
     return path
-
-
-def test_drafts_of_an_engine_that_hears_while_one_speaks(sung: Path, tmp_path: Path) -> None:
-    """It is fed what has come since the last draft, and begins anew with each utterance; finals are the other's."""
-    (tmp_path / "toy").mkdir()
-    toy = toys.zipformer(tmp_path / "toy")
-    add_model(toy.entry, toy.directory)
-    with private_service(config=f'[stt.draft]\nmodel = "{toy.entry.name}"\n') as service:
-        bodies = [event.body for event in feed(service.paths, sung, pace=2.0)]
-    drafts = [body for body in bodies if isinstance(body, Draft)]
-    finals = [body for body in bodies if isinstance(body, Final)]
-    assert {draft.model for draft in drafts} == {toy.entry.name}
-    assert {final.model for final in finals} == {"moonshine-tiny-en"}
-    shown = {first: [draft.text for draft in drafts if draft.first == first] for first in {d.first for d in drafts}}
-    for texts in shown.values():
-        for before, now in itertools.pairwise(texts):
-            assert now.startswith(before)
-    heard = " ".join(texts[-1] for _, texts in sorted(shown.items())).split()
-    assert heard
-    at = 0
-    for word in heard:  # in this order, none twice; one that is cut by the end of a segment may be a part of one
-        at = WORDS.find(word, at) + len(word)
-        assert at >= len(word), heard
 
 
 @pytest.fixture
@@ -66,24 +43,45 @@ def server() -> Iterator[Server]:
     running.close()
 
 
-def test_a_server_makes_the_final_text_and_may_go(beckett: Path, server: Server) -> None:
-    """Drafts are made here, finals there; when the server is gone the fallback goes on at once, and that is told."""
+def test_drafts_of_a_streaming_engine_and_finals_of_a_server(
+    sung: Path, opening: Path, tmp_path: Path, server: Server
+) -> None:
+    """Drafts are made here, by an engine that hears while one speaks, finals by a server, which may go.
+
+    The engine is fed what has come since the last draft, and begins anew with each utterance. When the server is gone
+    the fallback goes on at once, and that is told.
+    """
+    (tmp_path / "toy").mkdir()
+    toy = toys.zipformer(tmp_path / "toy")
+    add_model(toy.entry, toy.directory)
     add_model(Entry(name="there", task="asr", licence="?", engine="remote", url=server.url, options={"model": "x"}))
     server.answer = say({"text": "Heard over there."})
-    config = '[stt.draft]\nmodel = "twin"\n[stt.final]\nmodel = "there"\ncontext = 0\n[vad]\nendpoint = 0.4\n'
-    with private_service(config=config) as service:
-        bodies = [event.body for event in feed(service.paths, beckett, pace=2.0)]
+    draft, final = f'[stt.draft]\nmodel = "{toy.entry.name}"\n', '[stt.final]\nmodel = "there"\ncontext = 0\n'
+    with private_service(config=f"{draft}{final}[vad]\nendpoint = 0.4\n") as service:
+        bodies = [event.body for event in feed(service.paths, sung, pace=2.0)]
         server.answer = drop
-        bodies += [event.body for event in feed(service.paths, beckett, pace=2.0)]
+        later = [event.body for event in feed(service.paths, opening, pace=2.0)]
         journal = Journal(service.paths.journal(keep="30d"))
         rows = journal.utterances()
         journal.close()
-    assert {body.model for body in bodies if isinstance(body, Draft)} == {"twin"}
+    drafts = [body for body in bodies if isinstance(body, Draft)]
+    assert {draft.model for draft in drafts} == {toy.entry.name}
+    shown = {first: [draft.text for draft in drafts if draft.first == first] for first in {d.first for d in drafts}}
+    for texts in shown.values():
+        for before, now in itertools.pairwise(texts):
+            assert now.startswith(before)
+    heard = " ".join(texts[-1] for _, texts in sorted(shown.items())).split()
+    assert heard
+    at = 0
+    for word in heard:  # in this order, none twice; one that is cut by the end of a segment may be a part of one
+        at = WORDS.find(word, at) + len(word)
+        assert at >= len(word), heard
     assert {row.state for row in rows} == {"typed"}
-    half = len(rows) // 2
-    assert {(row.model, row.heard) for row in rows[:half]} == {("there", "Heard over there.")}
-    assert {row.model for row in rows[half:]} == {"moonshine-tiny-en"}
-    assert sum(len((row.text or "").split()) for row in rows[half:]) == 12
-    told = [body.text for body in bodies if isinstance(body, Notice) and body.code == "engine"]
+    finals = [body for body in bodies if isinstance(body, Final)]
+    made_there, made_here = rows[: len(finals)], rows[len(finals) :]
+    assert {(row.model, row.heard) for row in made_there} == {("there", "Heard over there.")}
+    assert {row.model for row in made_here} == {"moonshine-tiny-en"}
+    assert sum(len((row.text or "").split()) for row in made_here) == 4
+    told = [body.text for body in (*bodies, *later) if isinstance(body, Notice) and body.code == "engine"]
     assert len(told) == 1
     assert "moonshine-tiny-en takes its place" in told[0]

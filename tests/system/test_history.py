@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from stages import LEAN
@@ -20,6 +19,7 @@ from sottovoce import actors, models, ops, protocol, shm
 from sottovoce.actors.supervisor import Supervisor
 from sottovoce.models import Store
 from sottovoce.ops import service as service_
+from sottovoce.ops.history import History
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.protocol.clocks import now_ns
@@ -59,7 +59,7 @@ def service(beckett: Path) -> Iterator[PrivateService]:
         root = Path(name)
         paths = Paths(root / "run", root / "state", root / "config.toml").ensure()
         typed = root / "typed.txt"
-        paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{typed}"\n')
+        paths.config.write_text(f'[inject]\nbackends = ["file"]\nfile = "{typed}"\n{LEAN}')
         journal = Journal(paths.journal(keep="30d"))
         for end in ENDS:
             say(journal, end, f"It was {end}. ")
@@ -69,7 +69,7 @@ def service(beckett: Path) -> Iterator[PrivateService]:
             yield PrivateService(paths, typed, ready_s)
         finally:
             service_.stop(paths)
-            process.wait(10)
+            process.wait(60)
 
 
 def sottovoce(service: PrivateService, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -84,18 +84,17 @@ def sottovoce(service: PrivateService, *arguments: object) -> subprocess.Complet
     )
 
 
-def retype(service: PrivateService, number: int, *, delay: float = 0) -> int:
-    """Retype one and return the new number."""
-    result = sottovoce(service, "history", "retype", number, "--in", delay, "--json")
-    assert result.returncode == 0, result.stderr
-    return int(json.loads(result.stdout)["retyped_as"])
+def retype(service: PrivateService, number: int) -> int:
+    """Retype one, as the command does, and return the new number."""
+    history = History(service.paths)
+    return history.retype(number, history.retypable(number))
 
 
 def typed(service: PrivateService, number: int) -> UtteranceRow:
     """Return an utterance once it has been typed."""
     journal = Journal(service.paths.journal(keep="30d"))
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (row := journal.utterance(number)).state != "typed":
             assert time.monotonic() < deadline, row
             time.sleep(0.01)
@@ -104,23 +103,22 @@ def typed(service: PrivateService, number: int) -> UtteranceRow:
         journal.close()
 
 
-def row(service: PrivateService, number: int) -> dict[str, Any]:
-    """Return `history show --json`."""
-    shown: dict[str, Any] = json.loads(sottovoce(service, "history", "show", number, "--json").stdout)
-    return shown
-
-
 def test_each_end_is_typed_again_once_and_in_order(service: PrivateService) -> None:
     """The four texts arrive in the order in which they were asked for; the old utterances keep their states."""
-    new = [retype(service, number) for number in (1, 2, 3, 4)]
+    said = sottovoce(service, "history", "retype", 1, "--in", 0, "--json")
+    assert said.returncode == 0, said.stderr
+    new = [json.loads(said.stdout)["retyped_as"], *(retype(service, number) for number in (2, 3, 4))]
     last = typed(service, new[-1])
     assert last.backend == "file"
     # What was suppressed was not transformed before; that takes the space from its end.
     assert service.text() == "It was in_doubt. It was late. It was suppressed.It was typed. "
     for old, number, end in zip((1, 2, 3, 4), new, ENDS, strict=True):
         assert typed(service, number).reason == f"retyped from {old}"
-        assert row(service, old)["state"] == end
-        assert row(service, old)["reason"].endswith(f"retyped as {number}")
+        row = History(service.paths).get(old)
+        assert row.state == end
+        assert (row.reason or "").endswith(f"retyped as {number}")
+    shown = json.loads(sottovoce(service, "history", "show", 1, "--json").stdout)
+    assert (shown["state"], shown["reason"].endswith(f"retyped as {new[0]}")) == ("in_doubt", True)
 
 
 def test_what_was_never_transformed_is_corrected(service: PrivateService) -> None:
@@ -134,9 +132,12 @@ def test_what_was_never_transformed_is_corrected(service: PrivateService) -> Non
 
 def test_it_is_typed_soon(service: PrivateService) -> None:
     """The injector finds it by itself, without a message, within its tick and what typing takes."""
-    row = typed(service, retype(service, 1))
-    assert row.typed_ns is not None
-    assert row.typed_ns - row.segmented_ns < 2e9
+    for _ in range(3):  # a busy machine may do something else for a second, not each time
+        row = typed(service, retype(service, 1))
+        assert row.typed_ns is not None
+        if (took := row.typed_ns - row.segmented_ns) < 2e9:
+            break
+    assert took < 2e9
 
 
 def test_the_delay_is_kept(service: PrivateService) -> None:
@@ -148,16 +149,16 @@ def test_the_delay_is_kept(service: PrivateService) -> None:
     assert typed(service, number).segmented_ns - began >= 1e9
 
 
-def test_dictation_goes_on_as_if_nothing_were(service: PrivateService, beckett: Path) -> None:
+def test_dictation_goes_on_as_if_nothing_were(service: PrivateService, opening: Path) -> None:
     """A text typed again before a recording changes nothing of what is typed for the recording, nor its states."""
     before = service.text()
-    list(feed(service.paths, beckett, pace=0))
+    list(feed(service.paths, opening, pace=0))
     undisturbed = service.text().removeprefix(before)
     typed(service, retype(service, 4))
     before = service.text()
-    list(feed(service.paths, beckett, pace=0))
-    assert service.text().removeprefix(before).split() == undisturbed.split()
-    assert json.loads(sottovoce(service, "status", "--json").stdout)["state"] == "idle"
+    list(feed(service.paths, opening, pace=0))
+    assert service.text().removeprefix(before).split() == undisturbed.split() != []
+    assert service_.status(service.paths)["state"] == "idle"
 
 
 def test_without_an_injector_it_is_refused(service: PrivateService) -> None:
@@ -165,7 +166,7 @@ def test_without_an_injector_it_is_refused(service: PrivateService) -> None:
     supervisor = Supervisor(service.paths.supervisor_socket)
     supervisor.park("inject")
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while supervisor.processes()["inject"]["statename"] != "STOPPED":
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -174,20 +175,11 @@ def test_without_an_injector_it_is_refused(service: PrivateService) -> None:
         assert result.returncode == 1
         assert "sottovoce restart inject" in result.stderr
         assert result.stderr.count("\n") == 1
-        assert json.loads(sottovoce(service, "history", "list", "--state", "waiting", "--json").stdout) == []
+        assert History(service.paths).rows("waiting") == ([], False)
     finally:
         supervisor.restart("inject")
     typed(service, retype(service, 1))
     assert service.text().removeprefix(before).split() == ["It", "was", "in_doubt."]
-
-
-def test_what_was_deleted_while_it_runs_is_gone(service: PrivateService) -> None:
-    """`clear` while the service runs: no word in any file of the state directory, and the service goes on."""
-    assert sottovoce(service, "history", "clear", "--all", "--yes").returncode == 0
-    assert json.loads(sottovoce(service, "history", "list", "--json").stdout) == []
-    grep = ["grep", "-raqF", "suppressed. ", str(service.paths.state)]
-    assert subprocess.run(grep, check=False).returncode == 1
-    assert json.loads(sottovoce(service, "status", "--json").stdout)["state"] == "idle"
 
 
 def phrases_in_files(folders: list[Path], phrases: set[str]) -> set[str]:
@@ -218,24 +210,38 @@ def cached() -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in files}
 
 
-@pytest.mark.parametrize("keep", ["none", "30d"])
-def test_no_dictated_words_are_left_in_any_file(beckett: Path, keep: str) -> None:
+def left_of(service: PrivateService, audio: Path, *, pace: float) -> set[str]:
+    """Dictate a recording; return which two words running that were heard or typed are in a file of the service."""
+    texts = [
+        event.body.text
+        for event in feed(service.paths, audio, pace=pace)
+        if isinstance(event.body, Draft | Final | TextReady)
+    ]
+    words = [text.split() for text in (*texts, service.text())]
+    phrases = {" ".join(pair).lower() for line in words for pair in pairwise(line)}
+    phrases = {phrase for phrase in phrases if phrase not in OURS}  # a draft may have heard "and the"
+    assert len(phrases) > 5
+    return phrases_in_files([service.paths.runtime, service.paths.shared, service.paths.state], phrases)
+
+
+def test_no_dictated_words_are_left_in_any_file(service: PrivateService, beckett: Path) -> None:
     """With keep = "none" no two words running that were heard or typed are in the runtime, state or log files.
 
     Of drafts, finals and typed text alike, while the service runs; the same search finds them where days are kept.
     Nothing is written to the cache but when a model was used; licences there hold two words of anything.
     """
     before = cached()
-    with private_service(config=f'[history]\nkeep = "{keep}"\n' + LEAN) as service:
-        texts = [
-            event.body.text
-            for event in feed(service.paths, beckett)
-            if isinstance(event.body, Draft | Final | TextReady)
-        ]
-        words = [text.split() for text in (*texts, service.text())]
-        phrases = {" ".join(pair).lower() for line in words for pair in pairwise(line)}
-        phrases = {phrase for phrase in phrases if phrase not in OURS}  # a draft may have heard "and the"
-        assert len(phrases) > 5
-        left = phrases_in_files([service.paths.runtime, service.paths.shared, service.paths.state], phrases)
-        assert bool(left) is (keep != "none"), left
-        assert cached() == before
+    with private_service(config='[history]\nkeep = "none"\n') as forgetful:
+        assert left_of(forgetful, beckett, pace=3) == set()
+    assert left_of(service, beckett, pace=0) != set()
+    assert cached() == before
+
+
+def test_what_was_deleted_while_it_runs_is_gone(service: PrivateService) -> None:
+    """`clear` while the service runs: no word in any file of the state directory, and the service goes on."""
+    grep = ["grep", "-raqF", "suppressed. ", str(service.paths.state)]
+    assert subprocess.run(grep, check=False).returncode == 0
+    assert sottovoce(service, "history", "clear", "--all", "--yes").returncode == 0
+    assert History(service.paths).rows() == ([], False)
+    assert subprocess.run(grep, check=False).returncode == 1
+    assert service_.status(service.paths)["state"] == "idle"

@@ -4,76 +4,77 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from stages import LEAN
 
 from sottovoce.actors.supervisor import Supervisor
+from sottovoce.ops.history import History, as_dict
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService, private_service
-from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.messages import Notice, TextReady, Typed
+from sottovoce.protocol.rows import UtteranceRow
+
+Rows = Callable[[], list[UtteranceRow]]
 
 
-@contextmanager
-def hooked(folder: Path, hook: str, timeout: float) -> Iterator[PrivateService]:
-    """Run a service with a hook of shell."""
-    program = folder / "hook"
-    program.write_text(f"#!/bin/sh\n{hook}\n")
-    program.chmod(0o700)
-    with private_service(
-        config=f"[hook]\ncommand = [{json.dumps(str(program))}]\ntimeout = {timeout}\n" + LEAN
-    ) as service:
-        yield service
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the hook; it writes all in capitals."""
+    path = tmp_path_factory.mktemp("hook") / "hook"
+    write(path, r"""sed 's/.*"text":"\([^"]*\)".*/\1/' | tr '[:lower:]' '[:upper:]'""")
+    return path
 
 
-def test_a_hook_changes_what_is_typed(beckett: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def service(beckett: Path, program: Path) -> Iterator[PrivateService]:
+    """A service with a hook, which has longer than the warden allows a turn."""
+    settings = f"[hook]\ncommand = [{json.dumps(str(program))}]\ntimeout = 3.0\n"
+    with private_service(config=settings + LEAN) as running:
+        yield running
+
+
+def write(program: Path, hook: str) -> None:
+    """Make shell commands the hook."""
+    new = program.with_name("new")
+    new.write_text(f"#!/bin/sh\n{hook}\n")
+    new.chmod(0o700)
+    new.replace(program)
+
+
+def test_a_hook_changes_what_is_typed(service: PrivateService, rows: Rows, opening: Path) -> None:
     """What the hook prints is typed, in order; the bus says the same; `history show` has the plain text beside it."""
-    hook = r"""sed 's/.*"text":"\([^"]*\)".*/\1/' | tr '[:lower:]' '[:upper:]'"""
-    with hooked(tmp_path, hook, 5.0) as service:
-        events = [event.body for event in feed(service.paths, beckett, pace=3)]
-        typed = "".join(body.text for body in events if isinstance(body, Typed))
-        assert service.text() == typed == "".join(body.text for body in events if isinstance(body, TextReady))
-        assert "EVER TRIED" in typed
-        assert typed == typed.upper()
-        journal = Journal(service.paths.journal(keep="30d"))
-        rows = journal.utterances()
-        journal.close()
-        assert {row.state for row in rows} == {"typed"}
-        assert [(row.plain or "").upper() for row in rows] == [row.text for row in rows]
-        shown = subprocess.run(
-            [sys.executable, "-m", "sottovoce.ops.entry", "history", "show", "1", "--json"],
-            env=os.environ | service.paths.environment(), capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        about = json.loads(shown.stdout)
-        assert (about["plain"], about["text"]) == (rows[0].plain, rows[0].text)
+    events = [event.body for event in feed(service.paths, opening, pace=0)]
+    typed = "".join(body.text for body in events if isinstance(body, Typed))
+    assert service.text() == typed == "".join(body.text for body in events if isinstance(body, TextReady))
+    assert "EVER TRIED" in typed
+    assert typed == typed.upper()
+    assert {row.state for row in rows()} == {"typed"}
+    assert [(row.plain or "").upper() for row in rows()] == [row.text for row in rows()]
+    history = History(service.paths)
+    about = as_dict(history.get(1))
+    assert (about["plain"], about["text"]) == (rows()[0].plain, rows()[0].text)
 
 
-def test_a_hook_that_hangs_costs_no_word(beckett: Path, tmp_path: Path) -> None:
+def test_a_hook_that_hangs_costs_no_word(service: PrivateService, rows: Rows, opening: Path, program: Path) -> None:
     """Each text is typed as it was, one notice says why, and no process is left.
 
     The stage is the same, though it waited for longer than the warden allows a turn.
     """
-    with hooked(tmp_path, "cat > /dev/null; exec sleep 61", 3.5) as service:
-        before = stage_pid(service)
-        events = [event.body for event in feed(service.paths, beckett, pace=3)]
-        journal = Journal(service.paths.journal(keep="30d"))
-        rows = journal.utterances()
-        journal.close()
-        assert {row.state for row in rows} == {"typed"}
-        assert {row.plain for row in rows} == {None}
-        assert service.text() == "".join(row.text or "" for row in rows)
-        assert "ever tried" in service.text().lower()
-        told = [body.text for body in events if isinstance(body, Notice) and body.code == "hook"]
-        assert len(told) == 1
-        assert "did not end in time" in told[0]
-        assert stage_pid(service) == before
-        assert children(before) == []
+    write(program, "cat > /dev/null; exec sleep 61")
+    before, typed = stage_pid(service), service.text()
+    events = [event.body for event in feed(service.paths, opening, pace=0)]
+    assert {row.state for row in rows()} == {"typed"}
+    assert {row.plain for row in rows()} == {None}
+    assert service.text().removeprefix(typed) == "".join(row.text or "" for row in rows())
+    assert "ever tried" in service.text().removeprefix(typed).lower()
+    told = [body.text for body in events if isinstance(body, Notice) and body.code == "hook"]
+    assert len(told) == 1
+    assert "did not end in time" in told[0]
+    assert stage_pid(service) == before
+    assert children(before) == []
 
 
 def stage_pid(service: PrivateService) -> int:

@@ -284,12 +284,17 @@ class Service:
     def kills(self, state: State) -> Iterator[Move]:
         """A process is killed, and another takes its place: what it had in its memory is gone.
 
-        How long that takes needs no step of its own: any number of other steps may come before its first.
+        How long that takes needs no step of its own: any number of other steps may come before its first. Who has
+        nothing in its memory is not killed, as that changes nothing.
         """
-        yield "vad is killed", False, state._replace(vad=("look", state.position))
-        yield "stt is killed", False, state._replace(stt=READ)
-        yield "transform is killed", False, state._replace(transform=READ)
-        yield "inject is killed", False, state._replace(inject=SETUP)
+        if state.vad != (look := ("look", state.position)):
+            yield "vad is killed", False, state._replace(vad=look)
+        if state.stt != READ:
+            yield "stt is killed", False, state._replace(stt=READ)
+        if state.transform != READ:
+            yield "transform is killed", False, state._replace(transform=READ)
+        if state.inject != SETUP:
+            yield "inject is killed", False, state._replace(inject=SETUP)
 
     # -- what stages share ---------------------------------------------------------------------------------------------
 
@@ -316,8 +321,9 @@ class Service:
         """A turn begins: with a message, of which another copy may still come, or by the clock."""
         if state.mail[me]:
             yield "hears", state._replace(mail=_mail(state.mail, me, 0))
-            yield "hears, and will hear again", state
-        yield "ticks", state
+            yield "hears, and will hear again", state  # to tick comes to the same
+        else:
+            yield "ticks", state
 
     # -- the stages ----------------------------------------------------------------------------------------------------
 
@@ -448,8 +454,14 @@ class Service:
 
 
 def _mail(mail: tuple[int, int, int], to: int, count: int) -> tuple[int, int, int]:
-    stt, transform, inject = (count if n == to else old for n, old in enumerate(mail))
-    return stt, transform, inject
+    stt, transform, inject = mail
+    return (
+        (count, transform, inject)
+        if to == STT
+        else (stt, count, inject)
+        if to == TRANSFORM
+        else (stt, transform, count)
+    )
 
 
 # -- the checker -------------------------------------------------------------------------------------------------------
@@ -519,56 +531,57 @@ def check(service: Service) -> set[tuple[str, ...]]:
     Raises:
         BrokenPromiseError: a state or a step is wrong, or from one the end cannot be reached; with a shortest trace.
     """
-    start = State()
-    came: dict[State, tuple[State, str] | None] = {start: None}
-    into: dict[State, list[State]] = {}  # without kills, losses and mishaps
-
     # Nothing here is garbage before the end, so looking for it only costs time.
     gc.disable()
     try:
-        return _search(service, start, came, into)
+        return _search(service)
     finally:
         gc.enable()
 
 
-def _search(
-    service: Service,
-    start: State,
-    came: dict[State, tuple[State, str] | None],
-    into: dict[State, list[State]],
-) -> set[tuple[str, ...]]:
-    def trace(state: State) -> list[str]:
+def _search(service: Service) -> set[tuple[str, ...]]:
+    # A state is hashed once for each step into it, and is a number from then on: that is half of the time.
+    numbers = {State(): 0}
+    states = [State()]
+    came: list[tuple[int, str]] = [(-1, "")]
+    into: list[list[int]] = [[]]  # without kills, losses and mishaps
+    sound: set[tuple[tuple[Row, ...], tuple[Row, ...]]] = set()
+
+    def trace(at: int) -> list[str]:
         lines = []
-        at: State | None = state
-        while at is not None and (step := came[at]) is not None:
-            lines.append(f"{step[1]:40} {' '.join(f'{row.key}:{row.state}' for row in at.rows)}")
-            at = step[0]
+        while at:
+            before, what = came[at]
+            lines.append(f"{what:40} {' '.join(f'{row.key}:{row.state}' for row in states[at].rows)}")
+            at = before
         return lines[::-1]
 
-    waiting = deque([start])
-    while waiting:
-        state = waiting.popleft()
+    for at, state in enumerate(states):  # which grows meanwhile
         for what, ours, after in service.moves(state):
-            new = after not in came
-            if new:
-                came[after] = (state, what)
-                waiting.append(after)
+            number = numbers.setdefault(after, len(states))
+            wrong = None
+            if after.rows is not state.rows and (state.rows, after.rows) not in sound:
+                wrong = broken_step(service, state, after)
+                sound.add((state.rows, after.rows))
+            if number == len(states):
+                states.append(after)
+                came.append((at, what))
+                into.append([])
+                wrong = wrong or broken(after)
             if ours:
-                into.setdefault(after, []).append(state)
-            wrong = broken_step(service, state, after) or (broken(after) if new else None)
+                into[number].append(at)
             if wrong:
-                raise BrokenPromiseError(wrong, [*trace(state), what])
-    reaching = {state for state in came if ended(service, state)}
-    waiting.extend(reaching)
+                raise BrokenPromiseError(wrong, [*trace(at), what])
+    ends = [at for at, state in enumerate(states) if ended(service, state)]
+    reaching, waiting = set(ends), deque(ends)
     while waiting:
-        for before in into.get(waiting.popleft(), ()):
+        for before in into[waiting.popleft()]:
             if before not in reaching:
                 reaching.add(before)
                 waiting.append(before)
-    for state in came:  # in the order they were found, so the first is among the nearest
-        if state not in reaching:
-            raise BrokenPromiseError("an utterance never comes to an end: lost", trace(state))
-    return {tuple(row.state for row in state.rows) for state in came if ended(service, state)}
+    for at in range(len(states)):  # in the order they were found, so the first is among the nearest
+        if at not in reaching:
+            raise BrokenPromiseError("an utterance never comes to an end: lost", trace(at))
+    return {tuple(row.state for row in states[at].rows) for at in ends}
 
 
 # -- the service keeps the promise -------------------------------------------------------------------------------------

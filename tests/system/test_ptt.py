@@ -31,7 +31,7 @@ SOTTOVOCE = Path(sys.executable).parent / "sottovoce"
 DOWN = "import json, sys; from sottovoce.ops.edge import send; print(send('down', source=json.loads(sys.argv[1])))"
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PACE = 0.5  # so that ten seconds of speech last while processes are started on a busy machine
-LIMIT_S = 4.0
+LIMIT_S = 3.0
 
 
 class Keyboard:
@@ -104,7 +104,7 @@ class Keyboard:
             self.listen()  # a zmq socket that nobody reads does not subscribe again at a process that was restarted
             return self.recording().closed_ns is not None
 
-        wait_until(closed, 40)
+        wait_until(closed, 120)
         return self.rows()
 
     def close(self) -> None:
@@ -163,11 +163,11 @@ def test_a_release_is_an_endpoint_at_once(keyboard: Keyboard) -> None:
 
 
 def test_a_held_key_that_repeats_is_one_press(keyboard: Keyboard) -> None:
-    """Fifty processes that all say `down`, as a keyboard's repeat starts them: one recording, ended by one release."""
+    """Twenty-five processes that all say `down`, as a keyboard's repeat starts them: one recording, one release."""
     keyboard.source["pace"] = PACE / 10
     keyboard.edge("down")
     generation = keyboard.generation()
-    for _ in range(10):
+    for _ in range(5):
         repeats = [keyboard.start("down") for _ in range(5)]
         assert [process.wait(30) for process in repeats] == [0] * 5
     assert keyboard.generation() == generation
@@ -236,28 +236,6 @@ def test_taps_whose_processes_race_leave_nothing_on(keyboard: Keyboard) -> None:
         assert request(keyboard.service.paths.control, "status")["state"] != "recording"
 
 
-@pytest.mark.parametrize("killed", [False, True])
-def test_a_lost_release_ends_by_the_limit(beckett: Path, kill: Callable[[PrivateService], int], killed: bool) -> None:
-    """No release comes: after `[ptt] limit` a notice says so and what was said is typed, by a new conductor, too."""
-    with private_service(config=f"[ptt]\nlimit = {LIMIT_S}\n") as service:
-        keyboard = Keyboard(service, beckett)
-        try:
-            keyboard.listen()  # which connects it
-            keyboard.edge("down")
-            wait_until(lambda: keyboard.recording().stream is not None)
-            if killed:
-                kill(service)
-            rows = keyboard.settled()
-            wait_until(lambda: "ptt" in [body.code for body in keyboard.listen(Notice)])
-            ended = keyboard.recording()
-        finally:
-            keyboard.close()
-        assert rows
-        assert rows[0].state == "typed"
-        assert (ended.end_reason, ended.stop_ns is not None) == ("stop", True)
-        assert (ended.stop_ns or 0) - ended.requested_ns > LIMIT_S * 1e9
-
-
 def test_the_latency_of_releases_is_measured(service: PrivateService, beckett: Path) -> None:
     """Each release has an outcome; the parts of one that was typed add up, and the text is not in the report."""
     first, *_, last = ptt_latency.points(beckett, 12)
@@ -274,3 +252,33 @@ def test_the_latency_of_releases_is_measured(service: PrivateService, beckett: P
     assert typed
     assert typed not in json.dumps(report)
     assert "key released -> typed" in ptt_latency.render(report)
+
+
+@pytest.fixture(scope="module")
+def limited(service: PrivateService) -> PrivateService:
+    """The same service, from now on with a limit for the key that soon is reached."""
+    with service.paths.config.open("a") as file:
+        file.write(f"[ptt]\nlimit = {LIMIT_S}\n")
+    Supervisor(service.paths.supervisor_socket).restart("conductor")
+    return service
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_lost_release_ends_by_the_limit(
+    limited: PrivateService, keyboard: Keyboard, kill: Callable[[PrivateService], int], killed: bool
+) -> None:
+    """No release comes: after `[ptt] limit` a notice says so and what was said is typed, by a new conductor, too."""
+    keyboard.source["pace"] = 1.0
+    keyboard.listen()  # which connects it
+    before = keyboard.generation()
+    keyboard.edge("down")
+    wait_until(lambda: keyboard.generation() > before and keyboard.recording().stream is not None)
+    if killed:
+        kill(limited)
+    rows = keyboard.settled()
+    wait_until(lambda: "ptt" in [body.code for body in keyboard.listen(Notice)])
+    ended = keyboard.recording()
+    assert rows
+    assert rows[0].state == "typed"
+    assert (ended.end_reason, ended.stop_ns is not None) == ("stop", True)
+    assert (ended.stop_ns or 0) - ended.requested_ns > LIMIT_S * 1e9

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,15 @@ from stages import LEAN, wait_until
 
 from sottovoce.actors import failpoints
 from sottovoce.actors.supervisor import Supervisor
+from sottovoce.ops import bench_chaos
 from sottovoce.ops import service as whole
 from sottovoce.ops.live import feed
 from sottovoce.ops.private import PrivateService, private_service
 from sottovoce.protocol.journal import Journal
-from sottovoce.protocol.messages import Notice, SpeechOnset
+from sottovoce.protocol.messages import SpeechOnset
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import UtteranceRow
+from sottovoce.shm import CountersView, ShmError
 from sottovoce.shm.layout import HEADER_BYTES
 
 Damage = Callable[[Path], None]
@@ -54,31 +57,34 @@ HARMFUL: dict[str, Damage] = {
 
 
 @pytest.fixture(scope="module")
-def service(beckett: Path) -> Iterator[PrivateService]:
+def points() -> Iterator[Path]:
+    """The folder of the fail points of the shared service."""
+    with bench_chaos.failpoint_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def service(beckett: Path, points: Path) -> Iterator[PrivateService]:
     """A service whose stages may die often: each SIGBUS is one death."""
     with private_service(config="[warden]\nrestarts = 100\n" + LEAN) as running:
         yield running
 
 
-def dictate(
-    service: PrivateService, audio: Path, strike: Callable[[], None]
-) -> tuple[list[UtteranceRow], list[Notice]]:
-    """Play a recording in real time, strike in its second utterance, and return what became of it."""
-    onsets, notices = 0, []
+def dictate(service: PrivateService, audio: Path, *strikes: Callable[[], None]) -> list[UtteranceRow]:
+    """Play a recording, strike in its second utterance and in those after it, and return what became of it."""
+    onsets, waiting = 0, list(strikes)
     for event in feed(service.paths, audio, pace=3):
         if isinstance(event.body, SpeechOnset):
             onsets += 1
-            if onsets == 2:
-                strike()
-        elif isinstance(event.body, Notice):
-            notices.append(event.body)
-    assert onsets >= 2
+            if onsets > 1 and waiting:
+                waiting.pop(0)()
+    assert not waiting
     journal = Journal(service.paths.journal(keep="30d"))
     try:
         newest = journal.recording()
         assert newest is not None
         assert newest.end_reason == "eof"
-        return journal.utterances(generation=newest.generation), notices
+        return journal.utterances(generation=newest.generation)
     finally:
         journal.close()
 
@@ -93,21 +99,28 @@ def count(service: PrivateService, code: str) -> int:
     return logged(service).count(f'"code":"{code}"')
 
 
-@pytest.mark.parametrize("damage", HARMLESS)
-def test_a_ring_that_can_be_mended_costs_no_word(service: PrivateService, beckett: Path, damage: str) -> None:
-    """A header that is overwritten and a file that is removed in mid-sentence are put right, and the person is told."""
-    before, known = service.text(), count(service, "ring")
-    rows, _ = dictate(service, beckett, lambda: HARMLESS[damage](service.paths.ring))
+def test_a_ring_that_can_be_mended_costs_no_word(service: PrivateService, beckett: Path) -> None:
+    """A header that is overwritten and a file that is removed in mid-sentence are put right, and the person is told.
+
+    Each time: five utterances, each way to damage it in one of them.
+    """
+    before = service.text()
+
+    def strike(damage: Damage) -> None:
+        known = count(service, "ring")
+        damage(service.paths.ring)
+        wait_until(lambda: count(service, "ring") > known)
+
+    rows = dictate(service, beckett, *(partial(strike, damage) for damage in HARMLESS.values()))
     assert {row.state for row in rows} == {"typed"}
     assert words(service.text().removeprefix(before)) == WORDS
-    assert count(service, "ring") > known
 
 
 @pytest.mark.parametrize("damage", HARMFUL)
 def test_a_ring_that_is_lost_costs_one_sentence_at_most(service: PrivateService, beckett: Path, damage: str) -> None:
     """Audio that is wiped out in mid-sentence is told; what was said before and after is typed; nothing comes twice."""
     before, known = service.text(), count(service, "ring")
-    rows, _ = dictate(service, beckett, lambda: HARMFUL[damage](service.paths.ring))
+    rows = dictate(service, beckett, lambda: HARMFUL[damage](service.paths.ring))
     assert {row.state for row in rows} <= {"typed", "suppressed"}
     assert all(row.reason for row in rows if row.state == "suppressed")
     typed = service.text().removeprefix(before)
@@ -118,65 +131,59 @@ def test_a_ring_that_is_lost_costs_one_sentence_at_most(service: PrivateService,
     assert count(service, "ring") > known or any("damaged" in (row.reason or "") for row in rows)
 
 
-def test_a_ring_that_is_replaced_under_a_frozen_vad(
-    beckett: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ring_that_is_replaced_under_a_frozen_vad(service: PrivateService, points: Path, beckett: Path) -> None:
     """The VAD stops with a segment in its hands, the recording goes on in a new ring: no word is missed or doubled."""
-    monkeypatch.setenv(failpoints.VARIABLE, str(tmp_path))
-    fired = tmp_path / failpoints.FIRED
-    with private_service(config=LEAN) as service:
-        journal = Journal(service.paths.journal(keep="30d"))
+    fired = points / failpoints.FIRED
+    journal = Journal(service.paths.journal(keep="30d"))
+    before, stalled = service.text(), count(service, "stalled")
 
-        def stream() -> int:
-            newest = journal.recording()
-            return (newest and newest.stream) or 0
+    def stream() -> int:
+        newest = journal.recording()
+        return (newest and newest.stream) or 0
 
-        def strike() -> None:
-            failpoints.arm(tmp_path, "vad.before_segment", signal.SIGSTOP)
-            wait_until(fired.exists)
-            before = stream()
-            os.kill(Supervisor(service.paths.supervisor_socket).processes()["capture"]["pid"], signal.SIGKILL)
-            write(service.paths.ring, 0, bytes(HEADER_BYTES))
-            wait_until(lambda: stream() != before)
-            os.kill(int(fired.read_text().split()[1]), signal.SIGCONT)  # the warden has not yet lost its patience
+    def strike() -> None:
+        failpoints.arm(points, "vad.before_segment", signal.SIGSTOP)
+        wait_until(fired.exists)
+        before = stream()
+        os.kill(Supervisor(service.paths.supervisor_socket).processes()["capture"]["pid"], signal.SIGKILL)
+        write(service.paths.ring, 0, bytes(HEADER_BYTES))
+        wait_until(lambda: stream() != before)
+        os.kill(int(fired.read_text().split()[1]), signal.SIGCONT)  # the warden has not yet lost its patience
 
-        rows, _ = dictate(service, beckett, strike)
-        journal.close()
-        assert {row.state for row in rows} == {"typed"}
-        assert len({row.stream for row in rows}) == 2
-        assert words(service.text()) == WORDS
-        assert "stalled" not in (service.paths.logs / "warden.jsonl").read_text()
+    rows = dictate(service, beckett, strike)
+    journal.close()
+    assert {row.state for row in rows} == {"typed"}
+    assert len({row.stream for row in rows}) == 2
+    assert words(service.text().removeprefix(before)) == WORDS
+    assert count(service, "stalled") == stalled
 
 
-@pytest.mark.parametrize("damage", ["header of noise"])
-def test_a_ring_that_was_damaged_while_nobody_ran_is_replaced(tmp_path: Path, beckett: Path, damage: str) -> None:
+def test_a_ring_that_was_damaged_while_nobody_ran_is_replaced(service: PrivateService, beckett: Path) -> None:
     """The whole service is killed in mid-sentence and its ring damaged: the next start says so, and types the rest."""
-    with private_service(config=LEAN) as service:
-        paths, onsets = service.paths, 0
-        supervisord = whole.running(paths)
-        assert supervisord is not None
-        for event in feed(paths, beckett, pace=3):
-            onsets += isinstance(event.body, SpeechOnset)
-            if onsets == 2:
-                pids = [info["pid"] for info in Supervisor(paths.supervisor_socket).processes().values()]
-                os.kill(supervisord, signal.SIGKILL)
-                break
-        wait_until(lambda: not any(runs(pid) for pid in pids))
-        (HARMLESS | HARMFUL)[damage](paths.ring)
-        process, _ = whole.start(paths, detach=False)
-        try:
-            wait_until(lambda: not unfinished(paths), seconds=40)
-        finally:
-            whole.stop(paths)
-            process.wait(10)
-        journal = Journal(paths.journal(keep="30d"))
-        rows = journal.utterances()
-        journal.close()
-        assert {row.state for row in rows} <= {"typed", "suppressed", "in_doubt"}
-        assert all(row.reason for row in rows if row.state == "suppressed")
-        assert words(service.text())[-2:] == WORDS[-2:]
-        assert len(words(service.text())) <= len(WORDS)
-        assert count(service, "ring") >= 1
+    before, known = service.text(), count(service, "ring")
+    supervisord, onsets = whole.running(service.paths), 0
+    assert supervisord is not None
+    for event in feed(service.paths, beckett, pace=3):
+        onsets += isinstance(event.body, SpeechOnset)
+        if onsets == 2:
+            pids = [info["pid"] for info in Supervisor(service.paths.supervisor_socket).processes().values()]
+            os.kill(supervisord, signal.SIGKILL)
+            break
+    wait_until(lambda: not any(runs(pid) for pid in pids))
+    HARMLESS["header of noise"](service.paths.ring)
+    service.up()
+    wait_until(lambda: not unfinished(service.paths))
+    journal = Journal(service.paths.journal(keep="30d"))
+    newest = journal.recording()
+    assert newest is not None
+    rows = journal.utterances(generation=newest.generation)
+    journal.close()
+    assert {row.state for row in rows} <= {"typed", "suppressed", "in_doubt"}
+    assert all(row.reason for row in rows if row.state == "suppressed")
+    typed = words(service.text().removeprefix(before))
+    assert typed[-2:] == WORDS[-2:]
+    assert len(typed) <= len(WORDS)
+    assert count(service, "ring") > known
 
 
 PAGES: dict[str, Damage] = {
@@ -187,20 +194,33 @@ PAGES: dict[str, Damage] = {
 }
 
 
-@pytest.mark.parametrize("damage", PAGES)
-def test_damaged_counters_cost_no_word(service: PrivateService, beckett: Path, damage: str) -> None:
-    """Every stage's counters page is damaged in mid-sentence: all is typed, once, and all pages are sound again."""
-    before = service.text()
+def test_damaged_counters_cost_no_word(service: PrivateService, beckett: Path) -> None:
+    """Every stage's counters page is damaged in mid-sentence: all is typed, once, and all pages are sound again.
 
-    def strike() -> None:
+    Each time: four utterances, each way to damage them in one of them.
+    """
+    before, stalled = service.text(), count(service, "stalled")
+    stages = Supervisor(service.paths.supervisor_socket).processes()
+    assert len(stages) == 7
+
+    def strike(damage: Damage) -> None:
         for page in service.paths.shared.glob("*.counters"):
-            PAGES[damage](page)
+            damage(page)
+        wait_until(lambda: all(sound(service, stage) for stage in stages))
 
-    rows, _ = dictate(service, beckett, strike)
+    rows = dictate(service, beckett, *(partial(strike, damage) for damage in PAGES.values()))
     assert {row.state for row in rows} == {"typed"}
     assert words(service.text().removeprefix(before)) == WORDS
-    assert len(whole.status(service.paths)["stages"]) == 7  # type: ignore[arg-type]
-    assert not any("stalled" in line for line in (service.paths.logs / "warden.jsonl").read_text().splitlines())
+    assert count(service, "stalled") == stalled
+
+
+def sound(service: PrivateService, stage: str) -> bool:
+    """Tell whether a stage lives, which may have died of a page that was cut, and has a page that can be read."""
+    try:
+        with CountersView.attach(service.paths.counters(stage)) as view:
+            return view.alive and view.counters()["turns"] > 0
+    except ShmError:
+        return False
 
 
 def test_a_frozen_stage_with_a_damaged_page_is_found(service: PrivateService) -> None:

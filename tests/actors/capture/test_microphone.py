@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes.util
+import json
+import os
 import select
 import subprocess
 import threading
@@ -10,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +22,9 @@ from soundserver import ALSA, PipeWire, SoundServer, sound_server
 from stages import Stages
 
 from sottovoce.actors.capture import microphone
-from sottovoce.actors.capture.device import close_input
+from sottovoce.actors.capture.device import MicrophoneUnavailable, Wanted, close_input, open_input, portaudio
 from sottovoce.actors.capture.level import FLOOR_DBFS
+from sottovoce.actors.capture.tap import Tap
 from sottovoce.actors.sources import Microphone, dump_source
 from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.clocks import SAMPLE_RATE
@@ -30,6 +34,9 @@ from sottovoce.protocol.messages import AudioLevel, Event, Notice
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import Recording
 from sottovoce.shm import CountersView, RingReader
+
+BACK_S = 2.0 + 2.0
+"""Within which an input is opened again: docs/operations.md promises the first, a busy machine may add the other."""
 
 
 @pytest.fixture(autouse=True)
@@ -83,16 +90,32 @@ def likeness(heard: NDArray[np.float32], played: NDArray[np.float32]) -> float:
 def test_what_is_played_is_in_the_ring(
     stages: Stages, paths: Paths, journal: Journal, server: SoundServer, chirp: tuple[Path, NDArray[np.float32]]
 ) -> None:
-    """From the wish for a recording to its end: what sounds meanwhile is in the ring, unharmed, in real time."""
+    """From the wish for a recording to its end: what sounds meanwhile is in the ring, unharmed, in real time.
+
+    Its level is published meanwhile, some ten times a second: -120 dBFS in silence. With standby = "closed" the time
+    from each wish to the first sample is counted, and the device is closed in the end.
+    """
     process = stages.start("capture", server.environ)
-    generation = journal.begin_recording(dump_source(Microphone()))
-    stages.wait_until(lambda: stages.counters("capture", process)["frames"] > 0, process)
-    began, position = time.monotonic(), stages.counters("capture", process)["position"]
-    server.play(chirp[0])
-    stages.wait_until(lambda: stages.counters("capture", process)["position"] > position + 1.5 * SAMPLE_RATE, process)
-    assert time.monotonic() - began > 1.0
-    journal.stop_recording(generation)
-    stages.wait_until(lambda: newest(journal).end is not None, process)
+    subscriber = Subscriber(paths, ("audio.level",), stages=("capture",))
+    levels: list[Event] = []
+
+    def loudest() -> float:
+        levels.extend(subscriber.drain())
+        return loudest_of(levels)
+
+    try:
+        generation = journal.begin_recording(dump_source(Microphone()))
+        stages.wait_until(lambda: loudest() == FLOOR_DBFS, process)
+        began, position = time.monotonic(), stages.counters("capture", process)["position"]
+        server.play(chirp[0])
+        stages.wait_until(
+            lambda: stages.counters("capture", process)["position"] > position + 1.5 * SAMPLE_RATE, process
+        )
+        assert time.monotonic() - began > 1.0
+        stages.wait_until(lambda: loudest() > -7, process)
+    finally:
+        subscriber.close()
+    end(stages, journal, generation, process)
     recording = newest(journal)
     with RingReader.attach(paths.ring) as reader:
         heard = reader.samples(recording.first or 0, recording.end or 0)
@@ -102,6 +125,32 @@ def test_what_is_played_is_in_the_ring(
     assert recording.end_reason == "stop"
     assert likeness(heard, chirp[1]) > 0.99
     assert np.abs(heard).max() == pytest.approx(0.5, abs=0.02)
+    assert loudest_of(levels) == pytest.approx(-6.0, abs=0.3)  # the chirp's amplitude is 0.5
+    bodies = [event.body for event in levels if isinstance(event.body, AudioLevel)]
+    assert all(body.generation == generation and body.rms_dbfs <= body.peak_dbfs for body in bodies)
+    assert not any(body.clipped for body in bodies)
+    apart_s = [(two.t_ns - one.t_ns) / 1e9 for one, two in pairwise(levels)]
+    assert min(apart_s) > 0.09
+
+    generation = journal.begin_recording(dump_source(Microphone()))
+    frames = stages.counters("capture", process)["frames"]
+    stages.wait_until(lambda: stages.counters("capture", process)["frames"] > frames, process)
+    end(stages, journal, generation, process)
+    with CountersView.attach(paths.counters("capture")) as view:
+        assert view.histograms()["clipped"].count == 2
+        assert 0 < view.counters()["clipped_ms"] < 10_000
+    stages.wait_until(lambda: not server.pactl("list", "short", "source-outputs"), process)
+
+
+def loudest_of(levels: list[Event]) -> float:
+    """Return the highest peak that was told, in dBFS."""
+    return max((event.body.peak_dbfs for event in levels if isinstance(event.body, AudioLevel)), default=-200.0)
+
+
+def end(stages: Stages, journal: Journal, generation: int, process: subprocess.Popen[str]) -> None:
+    """End a recording, and return once it has ended."""
+    journal.stop_recording(generation)
+    stages.wait_until(lambda: newest(journal).end is not None, process)
 
 
 def test_a_killed_stage_leaves_a_gap(stages: Stages, paths: Paths, journal: Journal, server: SoundServer) -> None:
@@ -167,14 +216,14 @@ class Recorded:
         """Return once a notice with these words has come."""
         self.stages.wait_until(lambda: any(text in told for told in self.told()), self.process)
 
-    def back_after_s(self) -> float:
-        """Wait until the device is open once more, and return how long that was."""
+    def wait_until_back(self) -> None:
+        """Wait until the device is open once more: soon."""
         began, before = time.monotonic(), self.counted("reopened")
         position = self.counted("position")
         self.stages.wait_until(
             lambda: self.counted("reopened") > before and self.counted("position") > position, self.process
         )
-        return time.monotonic() - began
+        assert time.monotonic() - began < BACK_S
 
     def jumps(self, paths: Paths) -> list[float]:
         """Return the gaps in the ring, in seconds."""
@@ -194,83 +243,81 @@ def test_a_source_that_is_unplugged_is_waited_for(
     """
     paths.config.write_text('[capture]\nring_seconds = 30\ndevice = "the-desk"\n')
     recorded = Recorded(stages, journal, plugged, told)
+    began = time.monotonic()
     plugged.unplug("desk")
     unplugged = time.monotonic()
     recorded.wait_for_word("The-desk is gone")
     position = recorded.counted("position")
     turns = recorded.counted("turns")
-    stages.wait_until(lambda: recorded.counted("turns") > turns + 6, recorded.process)
+    stages.wait_until(lambda: recorded.counted("turns") > turns + 4, recorded.process)
     assert recorded.counted("position") == position
     plugged.plug("desk")
     away = time.monotonic() - unplugged
-    assert recorded.back_after_s() < 2.0
+    recorded.wait_until_back()
     recorded.wait_for_more()
-    assert recorded.jumps(paths) == [pytest.approx(away, abs=1.5)]
+    (missing,) = recorded.jumps(paths)
+    assert away - 0.5 < missing < time.monotonic() - began
     assert recorded.counted("gaps") == 1
     assert newest(journal).end is None
     recorded.wait_for_word("The-desk is recorded again")
 
 
+def opened(server: SoundServer, name: str) -> Callable[[], bool]:
+    """Return a function that tells whether somebody records this source."""
+    return lambda: "Source: " + source_index(server, name) in server.pactl("list", "source-outputs")
+
+
 def test_the_default_is_followed(
     stages: Stages, paths: Paths, journal: Journal, plugged: SoundServer, told: Told
 ) -> None:
-    """Where another microphone becomes the default, the recording goes on with that one, without a gap, and says so."""
-    recorded = Recorded(stages, journal, plugged, told)
+    """Where another microphone becomes the default, the recording goes on with that one, without a gap, and says so.
+
+    And in warm standby the input that is kept open is the default one by now.
+    """
+    paths.config.write_text('[capture]\nring_seconds = 30\nstandby = "warm"\n')
+    process = stages.start("capture", plugged.environ)
+    stages.wait_until(opened(plugged, "desk"), process)
     plugged.default("head")
-    recorded.wait_for_word("the input is The-head now; it was The-desk")
-    recorded.wait_for_more()
-    plugged.unplug("head")
+    stages.wait_until(opened(plugged, "head"), process)
+    recorded = Recorded(stages, journal, plugged, told, process)
+    stages.wait_until(opened(plugged, "head"), process)  # PipeWire moves a stream in more than one step
+    plugged.default("desk")
     recorded.wait_for_word("the input is The-desk now; it was The-head")
     recorded.wait_for_more()
-    assert recorded.counted("reopened") == 0
+    assert opened(plugged, "desk")()
+    plugged.unplug("desk")
+    recorded.wait_for_word("the input is The-head now; it was The-desk")
+    recorded.wait_for_more()
+    assert recorded.counted("reopened") == recorded.counted("gaps") == 0
 
 
 def test_the_default_is_not_followed_where_that_is_not_wanted(
     stages: Stages, paths: Paths, journal: Journal, plugged: SoundServer, told: Told
 ) -> None:
-    """With follow_default = false the recording stays with the input that was the default when it began."""
-    paths.config.write_text("[capture]\nring_seconds = 30\nfollow_default = false\n")
-    recorded = Recorded(stages, journal, plugged, told)
+    """With follow_default = false the recording stays with the input that was the default when it began.
+
+    In warm standby the default is followed until then, and again after its end.
+    """
+    paths.config.write_text('[capture]\nring_seconds = 30\nstandby = "warm"\nfollow_default = false\n')
+    process = stages.start("capture", plugged.environ)
+    stages.wait_until(opened(plugged, "desk"), process)
     plugged.default("head")
+    stages.wait_until(opened(plugged, "head"), process)
+    recorded = Recorded(stages, journal, plugged, told, process)
+    stages.wait_until(opened(plugged, "head"), process)
+    plugged.default("desk")
     recorded.wait_for_more(1.0)
-    desk = "Source: " + source_index(plugged, "desk")
-    stages.wait_until(lambda: desk in plugged.pactl("list", "source-outputs"), recorded.process)
+    stages.wait_until(opened(plugged, "head"), process)
     # Where a busy server is slow to put it back it is opened again, which is a gap, and told.
     assert recorded.counted("gaps") <= recorded.counted("reopened") <= 1
-    plugged.unplug("desk")
-    recorded.wait_for_word("The-desk is gone")
-    plugged.plug("desk")
-    assert recorded.back_after_s() < 2.0
+    plugged.unplug("head")
+    recorded.wait_for_word("The-head is gone")
+    plugged.plug("head")
+    recorded.wait_until_back()
     recorded.wait_for_more()
-    assert "Source: " + source_index(plugged, "desk") in plugged.pactl("list", "source-outputs")
-
-
-@pytest.mark.parametrize("follow", [True, False])
-def test_the_default_changes_in_warm_standby(
-    stages: Stages, paths: Paths, journal: Journal, plugged: SoundServer, told: Told, *, follow: bool
-) -> None:
-    """The input that is kept open is the default one by now; with follow_default = false only while nobody records."""
-    paths.config.write_text(f'[capture]\nring_seconds = 30\nstandby = "warm"\nfollow_default = {str(follow).lower()}\n')
-
-    def opened(name: str) -> bool:
-        return "Source: " + source_index(plugged, name) in plugged.pactl("list", "source-outputs")
-
-    process = stages.start("capture", plugged.environ)
-    stages.wait_until(lambda: opened("desk"), process)
-    plugged.default("head")
-    stages.wait_until(lambda: opened("head"), process)
-    recorded = Recorded(stages, journal, plugged, told, process)
-    stages.wait_until(lambda: opened("head"), process)  # PipeWire moves a stream in more than one step
-    plugged.default("desk")
-    if follow:
-        recorded.wait_for_word("the input is The-desk now; it was The-head")
-    recorded.wait_for_more(1.0)
-    stages.wait_until(lambda: opened("desk" if follow else "head"), process)
-    journal.stop_recording(recorded.generation)
-    stages.wait_until(lambda: opened("desk"), process)
-    # PipeWire moves a stream back later than it is told to; on a busy machine later than that is waited for.
-    slow = isinstance(plugged, PipeWire) and not follow
-    assert recorded.counted("gaps") <= recorded.counted("reopened") <= slow
+    assert opened(plugged, "head")()
+    end(stages, journal, recorded.generation, process)
+    stages.wait_until(opened(plugged, "desk"), process)
 
 
 def source_index(server: SoundServer, name: str) -> str:
@@ -293,115 +340,75 @@ def test_what_the_computer_plays_is_no_microphone(
             lambda: recorded.counted("turns") > turns + 2, recorded.process
         )  # what was on its way is there
         position, turns = recorded.counted("position"), recorded.counted("turns")
-        stages.wait_until(lambda: recorded.counted("turns") > turns + 8, recorded.process)
+        stages.wait_until(lambda: recorded.counted("turns") > turns + 4, recorded.process)
         assert recorded.counted("position") == position
         server.plug("desk")
         server.default("desk")
-        assert recorded.back_after_s() < 2.0
+        recorded.wait_until_back()
 
 
 def test_a_sound_server_that_dies_is_waited_for(
     stages: Stages, paths: Paths, journal: Journal, plugged: SoundServer, told: Told
 ) -> None:
-    """SIGKILL of the sound server ends no recording: it says so, and goes on when there is one again."""
+    """SIGKILL of the sound server ends no recording: it says so, and goes on when there is one again.
+
+    Who then says stop to a frozen one is heard at once, and so is who ends the service.
+    """
     recorded = Recorded(stages, journal, plugged, told)
     plugged.kill()
     recorded.wait_for_word("then the recording goes on")
     plugged.start()
-    assert recorded.back_after_s() < 2.0
+    recorded.wait_until_back()
     recorded.wait_for_more()
     assert len(recorded.jumps(paths)) == 1
     assert newest(journal).end is None
-    journal.stop_recording(recorded.generation)
-    stages.wait_until(lambda: newest(journal).end is not None, recorded.process)
-    assert newest(journal).end_reason == "stop"
+    plugged.freeze()
+    began = time.monotonic()
+    try:
+        end(stages, journal, recorded.generation, recorded.process)
+        assert newest(journal).end_reason == "stop"
+        recorded.process.terminate()
+        assert recorded.process.wait(60) == 0
+        assert time.monotonic() - began < 15  # 1.3 s here; libpulse itself gives up after 30 s
+    finally:
+        plugged.thaw()
 
 
 def test_a_sound_server_that_hangs_is_waited_for(
     stages: Stages, paths: Paths, journal: Journal, plugged: SoundServer, told: Told
 ) -> None:
-    """A frozen sound server keeps the stage from nothing: it turns, tells, and goes on when the server does."""
-    recorded = Recorded(stages, journal, plugged, told)
-    plugged.freeze()
-    recorded.wait_for_word("the sound system does not answer")
-    turns = recorded.counted("turns")
-    stages.wait_until(lambda: recorded.counted("turns") > turns + 4, recorded.process)
-    plugged.thaw()
-    assert recorded.back_after_s() < 2.0
-    recorded.wait_for_more()
-    assert len(recorded.jumps(paths)) == 1
+    """A recording cannot begin at a frozen sound server, which is said within seconds, and the next one can.
 
-
-def test_a_short_hang_is_no_splice(
-    stages: Stages, paths: Paths, journal: Journal, plugged: SoundServer, told: Told
-) -> None:
-    """What a server that stops for a moment loses is a gap: the index keeps up with the clock, without reopening."""
-    recorded = Recorded(stages, journal, plugged, told)
-    recorded.wait_for_more(1.5)
-    began, position, turns = time.monotonic(), recorded.counted("position"), recorded.counted("turns")
-    plugged.freeze()
-    stages.wait_until(lambda: recorded.counted("turns") >= turns + 2, recorded.process)
-    plugged.thaw()
-    recorded.wait_for_more(1.5)
-    assert (recorded.counted("position") - position) / SAMPLE_RATE == pytest.approx(time.monotonic() - began, abs=0.25)
-    assert recorded.counted("reopened") == 0
-    assert sum(recorded.jumps(paths)) * 1000 == pytest.approx(recorded.counted("lost_ms"), abs=1)
-
-
-def test_a_recording_ends_while_the_server_hangs(
-    stages: Stages, journal: Journal, plugged: SoundServer, told: Told
-) -> None:
-    """Who says stop to a frozen sound server is heard at once, and so is who ends the service."""
-    recorded = Recorded(stages, journal, plugged, told)
-    plugged.freeze()
-    began = time.monotonic()
-    journal.stop_recording(recorded.generation)
-    stages.wait_until(lambda: newest(journal).end is not None, recorded.process)
-    recorded.process.terminate()
-    assert recorded.process.wait(10) == 0
-    assert time.monotonic() - began < 5
-    plugged.thaw()
-
-
-def test_a_hung_server_is_told_to_who_begins(
-    stages: Stages, journal: Journal, plugged: SoundServer, told: Told
-) -> None:
-    """A recording cannot begin while the sound server is frozen, which is said within seconds, and the next one can."""
+    What a server loses that stops for a moment is a gap: the index keeps up with the clock, without reopening. One that
+    is frozen for longer keeps the stage from nothing: it turns, tells, and goes on when the server does.
+    """
     process = stages.start("capture", plugged.environ)
     plugged.freeze()
     journal.begin_recording(dump_source(Microphone()))
     stages.wait_until(lambda: newest(journal).end is not None, process)
     assert "the sound server does not answer" in (newest(journal).end_reason or "")
     plugged.thaw()
-    journal.begin_recording(dump_source(Microphone()))
-    stages.wait_until(lambda: stages.counters("capture", process)["frames"] > 0, process)
 
+    recorded = Recorded(stages, journal, plugged, told, process)
+    recorded.wait_for_more(1.0)
+    began, position, turns = time.monotonic(), recorded.counted("position"), recorded.counted("turns")
+    plugged.freeze()
+    stages.wait_until(lambda: recorded.counted("turns") >= turns + 2, process)
+    plugged.thaw()
+    recorded.wait_for_more(1.5)
+    assert (recorded.counted("position") - position) / SAMPLE_RATE == pytest.approx(time.monotonic() - began, abs=0.25)
+    assert recorded.counted("reopened") == 0
+    jumps = recorded.jumps(paths)
+    assert sum(jumps) * 1000 == pytest.approx(recorded.counted("lost_ms"), abs=1)
 
-def test_the_level_is_told(
-    stages: Stages, paths: Paths, journal: Journal, server: SoundServer, chirp: tuple[Path, NDArray[np.float32]]
-) -> None:
-    """While the microphone is recorded its level is published, some ten times a second: -120 dBFS in silence."""
-    process = stages.start("capture", server.environ)
-    subscriber = Subscriber(paths, ("audio.level",), stages=("capture",))
-    generation = journal.begin_recording(dump_source(Microphone()))
-    heard: list[Event] = []
-
-    def loudest() -> float:
-        heard.extend(subscriber.drain())
-        return max((event.body.peak_dbfs for event in heard if isinstance(event.body, AudioLevel)), default=-200.0)
-
-    try:
-        stages.wait_until(lambda: loudest() == FLOOR_DBFS, process)
-        server.play(chirp[0])
-        stages.wait_until(lambda: loudest() > -7, process)
-        assert loudest() == pytest.approx(-6.0, abs=0.3)  # the chirp's amplitude is 0.5
-        bodies = [event.body for event in heard if isinstance(event.body, AudioLevel)]
-        assert all(body.generation == generation and body.rms_dbfs <= body.peak_dbfs for body in bodies)
-        assert not any(body.clipped for body in bodies)
-        apart_s = [(two.t_ns - one.t_ns) / 1e9 for one, two in pairwise(heard)]
-        assert min(apart_s) > 0.09
-    finally:
-        subscriber.close()
+    plugged.freeze()
+    recorded.wait_for_word("the sound system does not answer")
+    turns = recorded.counted("turns")
+    stages.wait_until(lambda: recorded.counted("turns") > turns + 2, process)
+    plugged.thaw()
+    recorded.wait_until_back()
+    recorded.wait_for_more()
+    assert len(recorded.jumps(paths)) == len(jumps) + 1
 
 
 def test_the_first_word_is_whole_in_warm_standby(
@@ -432,76 +439,86 @@ def test_the_first_word_is_whole_in_warm_standby(
     assert server.pactl("list", "short", "source-outputs"), "the device is kept open"
 
 
-@pytest.mark.parametrize("device", ["boot", "0"])
-def test_a_device_of_alsa(
-    stages: Stages, paths: Paths, journal: Journal, server: SoundServer, told: Told, *, device: str
-) -> None:
-    """What the sound server does not know is PortAudio's to open, by a part of its name or by its number."""
+def test_which_device_is_opened(server: SoundServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the sound server does not know is PortAudio's to open, by a part of its name or by its number.
+
+    With `channel` set the device is opened with all it has; where it has fewer, that is why it cannot be.
+    """
     server.plug("desk")
+    server.plug("pair", channels=2)
     server.default("desk")
     alsa = Path(server.environ["ALSA_CONFIG_PATH"])
     alsa.write_text(ALSA + 'pcm.booth { type pulse device "speaker.monitor" hint { show on description "Booth" } }\n')
-    paths.config.write_text(f'[capture]\nring_seconds = 30\ndevice = "{device}"\n')
-    recorded = Recorded(stages, journal, server, told)
-    recorded.wait_for_more()
-    assert "Source: " + source_index(server, "speaker.monitor") in server.pactl("list", "source-outputs")
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PULSE_SOURCE", "")
+    monkeypatch.delenv("PULSE_SOURCE")  # which `open_input` sets, is unset in the end
+    portaudio(anew=True)
+
+    def given(**config: object) -> tuple[str, str]:
+        """Open that input; return which source the server gives us, and in which format."""
+        listening = open_input(Wanted(CaptureConfig(**config), make_tap))  # type: ignore[arg-type]
+        try:
+            streams = json.loads(server.pactl("--format=json", "list", "source-outputs"))
+        finally:
+            close_input(listening)
+        ours = {"application.process.id": str(os.getpid())}
+        (stream,) = [stream for stream in streams if ours.items() <= stream["properties"].items()]
+        return str(stream["source"]), stream["sample_specification"]
+
+    def make_tap(*how: Any) -> Tap:
+        return Tap(*how, preroll_s=0, wake=lambda: None)
+
+    for device in ("boot", "0"):
+        assert given(device=device)[0] == source_index(server, "speaker.monitor")
+    assert given(device="The-desk")[0] == source_index(server, "desk")
+    assert " 1ch " in given(device="pair")[1]
+    assert " 2ch " in given(device="pair", channel=2)[1]
+    with pytest.raises(MicrophoneUnavailable, match="channel = 3, and it has 2"):
+        given(device="pair", channel=3)
 
 
-def test_one_channel_of_two(stages: Stages, paths: Paths, journal: Journal, server: SoundServer, told: Told) -> None:
-    """With `channel` set the device is opened with all it has; where it has fewer, that is why it cannot be."""
-    server.plug("pair", channels=2)
-    paths.config.write_text('[capture]\nring_seconds = 30\ndevice = "pair"\nchannel = 2\n')
-    recorded = Recorded(stages, journal, server, told)
-    assert "2ch" in server.pactl("list", "short", "source-outputs")
-    recorded.process.kill()
-    recorded.process.wait()
-    journal.stop_recording(recorded.generation)
-    paths.config.write_text('[capture]\nring_seconds = 30\ndevice = "pair"\nchannel = 3\n')
-    process = stages.start("capture", server.environ)
-    stages.wait_until(lambda: newest(journal).end is not None, process)
-    generation = journal.begin_recording(dump_source(Microphone()))
-    stages.wait_until(lambda: newest(journal).end is not None, process)
-    assert newest(journal).generation == generation
-    assert "channel = 3, and it has 2" in (newest(journal).end_reason or "")
-
-
-def test_what_is_clipped_without_standby_is_measured(
-    stages: Stages, paths: Paths, journal: Journal, server: SoundServer
-) -> None:
-    """With standby = "closed" the time from the wish to the first sample is counted, and the device is closed."""
-    process = stages.start("capture", server.environ)
-    for _ in range(2):
-        generation = journal.begin_recording(dump_source(Microphone()))
-        frames = stages.counters("capture", process)["frames"]
-        stages.wait_until(lambda: stages.counters("capture", process)["frames"] > frames, process)  # noqa: B023
-        journal.stop_recording(generation)
-        stages.wait_until(lambda: newest(journal).end is not None, process)
-    with CountersView.attach(paths.counters("capture")) as view:
-        assert view.histograms()["clipped"].count == 2
-        assert 0 < view.counters()["clipped_ms"] < 10_000
-    stages.wait_until(lambda: not server.pactl("list", "short", "source-outputs"), process)
-
-
-def test_a_call_that_never_returns(paths: Paths, plugged: SoundServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_never_returns(paths: Paths, server: SoundServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where PortAudio hangs although the server answers, the process says that it has to be replaced.
 
-    No sound system that can be run here does that, so the call is made to hang.
+    No sound system that can be run here does that, so the call is made to hang. But where it was the server that hung,
+    however long, the call has some seconds to return once that answers.
     """
-    for name, value in plugged.environ.items():
+    for name, value in server.environ.items():
         monkeypatch.setenv(name, value)
     released = threading.Event()
-    monkeypatch.setattr(microphone, "close_input", lambda opened: (released.wait(30), close_input(opened)))
-    monkeypatch.setattr(microphone, "_STUCK_NS", 2_000_000_000)
+    monkeypatch.setattr(microphone, "close_input", lambda opened: (released.wait(60), close_input(opened)))
+    monkeypatch.setattr(microphone, "_STUCK_NS", 3_000_000_000)
     texts: list[str] = []
     listening = microphone.Microphone(CaptureConfig(), lambda _level, _code, text: texts.append(text))
 
+    def turn() -> bool:
+        select.select([listening.wake], (), (), 0.1)
+        return listening.turn()
+
     def until(state: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while listening.state != state:
             assert time.monotonic() < deadline
-            select.select([listening.wake], (), (), 0.1)
-            listening.turn()
+            turn()
 
+    listening.want(True)
+    until("open")
+    server.freeze()
+    listening.want(False)
+    until("closing")
+    stuck = time.monotonic() + 3.2
+    while time.monotonic() < stuck:
+        turn()
+    assert texts[-1] == "the sound system does not answer; it goes on as soon as that does"
+    server.thaw()
+    while not turn():
+        pass
+    released.set()
+    until("closed")
+
+    monkeypatch.setattr(microphone, "_STUCK_NS", 1_000_000_000)
+    released.clear()
     listening.want(True)
     until("open")
     listening.want(False)

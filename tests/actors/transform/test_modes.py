@@ -271,7 +271,7 @@ def test_a_command_works_between_two_utterances(stages: Stages, paths: Paths, sa
     assert say("Hello.") == ""
     subscriber = Subscriber(paths, ("state.mode",))
     try:
-        assert subscriber.wait(10)
+        assert subscriber.wait(60)
         bodies = [event.body for event in subscriber.drain()]
     finally:
         subscriber.close()
@@ -311,10 +311,18 @@ def slow(stages: Stages, paths: Paths, x11_window: Window, tmp_path: Path) -> Pa
 def test_the_desktop_is_asked_in_the_pause(stages: Stages, paths: Paths, say: Say, slow: Path) -> None:
     """A desktop that is slower than a text may wait for has told the focus by then, since it was asked in the pause."""
     vad = Publisher(paths, "vad")
+
+    def pause() -> bool:
+        """Tell of pauses until the desktop has answered: the stage's subscription may come after the first of them."""
+        before = slow.stat().st_size  # two bytes an answer: xprop is asked twice
+        stages.wait_until(
+            lambda: vad.publish(SpeechPause(stream=1, first=0, end=900)) or slow.stat().st_size >= before + 2
+        )
+        return True
+
     try:
-        # The stage's subscription may come after the first of them.
-        stages.wait_until(lambda: vad.publish(SpeechPause(stream=1, first=0, end=900)) or slow.stat().st_size >= 2)
-        assert say("X equals three.") == "x = three"
+        # On a busy machine the answer may be an old one, or another be on its way, by the time that the text comes.
+        assert any(pause() and say("X equals three.") == "x = three" for _ in range(10))
     finally:
         vad.close()
 

@@ -128,7 +128,7 @@ def _installed(name: str) -> Callable[[pytest.FixtureRequest], Subject]:
 def _pocketsphinx(request: pytest.FixtureRequest) -> Subject:
     pytest.importorskip("pocketsphinx", reason="run: pip install pocketsphinx")
     entry = Entry(name="en-us", task="asr", licence="BSD-2-Clause", engine="pocketsphinx", languages=("en",))
-    speech = request.getfixturevalue("speech")
+    speech = request.getfixturevalue("speech")[:24_000]  # it takes a fifth of the time that the speech took
     return Subject(lambda settings: load_engine(entry, Path("/nowhere"), settings), speech, "ever")
 
 

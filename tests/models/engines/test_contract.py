@@ -23,9 +23,15 @@ def noise(samples: int) -> Samples:
     return np.random.default_rng(7).normal(0.0, 1e-2, samples).astype(np.float32)
 
 
-def test_speech_gives_text(engine: OfflineEngine, subject: Subject) -> None:
+@pytest.fixture(scope="module")
+def heard(engine: OfflineEngine, subject: Subject) -> Result:
+    """Return what the engine hears in the subject's speech, the first that it decodes."""
+    return engine.decode(subject.audio)
+
+
+def test_speech_gives_text(heard: Result, subject: Subject) -> None:
     """Some seconds of clear speech come out as its words, with tokens and timings."""
-    result = engine.decode(subject.audio)
+    result = heard
     assert subject.text in result.text.lower()
     assert result.text == result.text.strip()
     assert not result.tokens or "".join(result.tokens).strip() == result.text
@@ -35,9 +41,9 @@ def test_speech_gives_text(engine: OfflineEngine, subject: Subject) -> None:
     assert result.log_prob is None or result.log_prob <= 0
 
 
-def test_words_are_in_order_within_the_audio(engine: OfflineEngine, subject: Subject) -> None:
+def test_words_are_in_order_within_the_audio(heard: Result) -> None:
     """Where there are times, the words make the text, none begins before the last one ends, and none ends too late."""
-    result = engine.decode(subject.audio)
+    result = heard
     for word in result.words:
         assert 0 <= word.start_s <= word.end_s <= result.audio_s
     for word, following in pairwise(result.words):
@@ -46,9 +52,9 @@ def test_words_are_in_order_within_the_audio(engine: OfflineEngine, subject: Sub
         assert " ".join(word.text for word in result.words) == result.text
 
 
-def test_the_language_is_told(engine: OfflineEngine, subject: Subject) -> None:
+def test_the_language_is_told(engine: OfflineEngine, subject: Subject, heard: Result) -> None:
     """A model of one language says which, with text and without."""
-    assert engine.decode(subject.audio).language == subject.language
+    assert heard.language == subject.language
     assert engine.decode(np.empty(0, np.float32)).language == subject.language
 
 
@@ -81,20 +87,19 @@ def test_long_audio_is_decoded(engine: OfflineEngine, subject: Subject) -> None:
     assert result.audio_s == pytest.approx(24.0)
 
 
-def test_decoding_again_gives_the_same(engine: OfflineEngine, subject: Subject) -> None:
+def test_decoding_again_gives_the_same(engine: OfflineEngine, subject: Subject, heard: Result) -> None:
     """The text depends on the samples alone, not on what was decoded before."""
-    first = engine.decode(subject.audio)
     engine.decode(noise(20_000))
     engine.warm_up()
     again = engine.decode(subject.audio)
-    assert (again.text, again.tokens, again.words) == (first.text, first.tokens, first.words)
+    assert (again.text, again.tokens, again.words) == (heard.text, heard.tokens, heard.words)
 
 
-def test_a_view_of_the_ring_will_do(engine: OfflineEngine, subject: Subject) -> None:
+def test_a_view_of_the_ring_will_do(engine: OfflineEngine, subject: Subject, heard: Result) -> None:
     """Read-only and strided samples give the same text as a plain copy, and stay as they are."""
     strided = np.repeat(subject.audio, 2)[::2]
     strided.flags.writeable = False
-    assert engine.decode(strided).text == engine.decode(subject.audio).text
+    assert engine.decode(strided).text == heard.text
     assert np.array_equal(strided, subject.audio)
 
 
