@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from sottovoce.actors.transform.moments import date, decade
-from sottovoce.actors.transform.numerals import DETERMINERS, NUMBERS, Words, ordinal
+from sottovoce.actors.transform.numerals import DETERMINERS, NUMBERS, Words, odd_of, ordinal
 from sottovoce.actors.transform.quantities import quantity
 
 TRIGGERS: Final = frozenset({"number", "digit", "digits"})
 """They go, and what follows is digits."""
 CONTEXT: Final = frozenset({"line", "version", "step", "option", "error", "port", "release", "page", "chapter", "item"})
 """They stay, and the number after them is digits."""
+ESCAPES: Final = frozenset({"literal", "literally", "say", "word", "words"})
+"""Without one of them no number is escaped."""
 
 
 def escaped(chunks: list[str], begun: int, at: int) -> int:
@@ -22,7 +24,9 @@ def escaped(chunks: list[str], begun: int, at: int) -> int:
     """
     if at >= len(chunks):
         return at
-    words = Words(chunks[at:])
+    rest = chunks[at:]
+    lower = [chunk.lower() for chunk in rest]
+    words = Words(rest, lower, odd_of(lower))
     first, escape = words.word[0], chunks[at - 1].lower().rstrip(",")
     asked = first in TRIGGERS or first in CONTEXT
     if escape == "say":

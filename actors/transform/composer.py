@@ -19,7 +19,7 @@ class Composer:
     """One utterance as it is being written. Words and commands are added in their order; `finish` gives the result."""
 
     __slots__ = (
-        "_caps", "_case", "_casing", "_code", "_context", "_cut", "_doubled", "_easy", "_fresh", "_glue", "_line",
+        "_caps", "_case", "_casing", "_code", "_context", "_cut", "_doubled", "_fresh", "_glue", "_line",
         "_mark", "_named_on", "_open", "_opened", "_paused", "_pending", "_phrase", "_pieces", "_spoken", "_styled",
         "_typography", "_words_last",
     )  # fmt: skip
@@ -48,7 +48,6 @@ class Composer:
         self._words_last = False  # the last piece is the engine's, so its marks may still be taken back
         self._opened = ""  # the opening mark that was said last, while no word stands behind it
         self._doubled = False  # the engine wrote that mark as well, so it will write the closing one
-        self._easy = False  # in mid-sentence, behind a word without a mark
         self._paused = False  # the engine wrote a pause after a casing command, so it will after its word
 
     def words(self, chunks: list[str]) -> None:
@@ -56,16 +55,30 @@ class Composer:
         self._compose(chunks)
 
     def _compose(self, chunks: list[str]) -> None:
-        add, capitals = self._pieces.append, self._casing.capitals
         if self._fresh and len(chunks) > 1:
-            self._named_on = chunks[1][:1].isupper() and chunks[1].lower().rstrip(MARKS) not in capitals
+            following = chunks[1].lower().rstrip(MARKS)
+            self._named_on = chunks[1][:1].isupper() and following not in self._casing.capitals
+        add, capital = self._pieces.append, self._casing.capitals.get
+        inside = self._case == "inside" and not (self._fresh or self._glue or self._styled or self._paused)
+        plain = False
         for chunk in chunks:
-            core = chunk.lower()
-            # Most words have no mark at either end: they find and leave the state that the one before left.
-            if self._easy and (chunk.isalnum() or (chunk[-1:].isalnum() and chunk[:1].isalnum())):
-                add(" " + (chunk.replace(core, capitals[core], 1) if core in capitals else chunk))
-            else:  # whatever a subclass does first is done
-                Composer.word(self, chunk, core.rstrip(MARKS))
+            # Most words have no mark at either end, and are written as they came.
+            if inside and (chunk.isalnum() or (chunk[-1:].isalnum() and chunk[:1].isalnum())):
+                add(" " + capital(chunk, chunk))
+                plain = True
+                continue
+            if plain:
+                self._behind_word()
+                plain = False
+            Composer.word(self, chunk, chunk.lower().rstrip(MARKS))  # whatever a subclass does first is done
+            inside = self._case == "inside" and not (self._fresh or self._glue or self._styled)
+        if plain:
+            self._behind_word()
+
+    def _behind_word(self) -> None:
+        self._mark = ""
+        self._spoken = self._line = False
+        self._words_last = True
 
     def word(self, chunk: str, bare: str) -> None:
         """Add what the engine wrote between two spaces; `bare` is it in lower case without the marks at its end."""
@@ -90,11 +103,9 @@ class Composer:
             self._fresh = False
         self._words_last = True
         self._line = False
-        self._easy = not (self._fresh or self._glue or self._styled or self._mark) and self._case == "inside"
 
     def unpause(self) -> None:
         """Take back what the engine wrote for a pause after the last word."""
-        self._easy = False
         self._take_back(".?!…:;")
 
     def spell(self, characters: str) -> None:
@@ -103,7 +114,6 @@ class Composer:
             characters = characters.upper()
         self._end_phrase(pending=True)
         # In a mode of its own, so what it glues to is spelled as well, but for the first of all.
-        self._easy = False
         self._pieces.append(characters if self._glue else " " + characters)
         self._note(characters, spoken=True)
         self._glue, self._case = True, "inside"
@@ -111,7 +121,6 @@ class Composer:
 
     def style(self, does: Does, trail: str) -> None:
         """Add a casing command, which writes nothing; `trail` is what the engine put after its words."""
-        self._easy = False
         dropped = self._take_back(".?!…:;") + trail
         self._paused = trail == "," and does.endswith((" word", " letter"))
         self._fresh = self._fresh or not TERMINATORS.isdisjoint(dropped)
@@ -134,7 +143,6 @@ class Composer:
         """Add a command; `trail` is what the engine put after its words."""
         if self._phrase:
             self._end_phrase()
-        self._easy = False
         opening = rule.attach == "right" and (rule.opens != "" or rule.write in self._typography.opening)
         closing = rule.attach == "left" and rule.case == "same"
         keeps = rule.keeps.replace(".", "") if closing and self._cut else rule.keeps
@@ -338,6 +346,7 @@ class Composer:
                 self._case = self._casing.after(kept)
             else:
                 self._pieces.pop()
+                self._words_last = False  # what is last now may be a command's, or there is nothing
             self._note(kept, spoken=False)
         return dropped
 

@@ -6,7 +6,6 @@ from sottovoce.actors.transform.casing import Casing
 from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Context
 from sottovoce.actors.transform.corrections import Corrections, Fired, Name, Snippet, rewritten
-from sottovoce.actors.transform.lookup import Piece
 from sottovoce.actors.transform.rulebook import Does, Rule
 from sottovoce.actors.transform.steps import Step, corrected
 
@@ -24,7 +23,7 @@ class Correcting(Composer):
         steps: the same, among what else was decided, in the order of the words; None: nobody asks.
     """
 
-    __slots__ = ("_fired", "_found", "_lookup", "_steps", "_told", "_touched", "_waiting")
+    __slots__ = ("_fired", "_lookup", "_steps", "_told", "_waiting")
 
     def __init__(
         self, casing: Casing, context: Context, corrections: Corrections, fired: list[Fired],
@@ -32,14 +31,11 @@ class Correcting(Composer):
     ) -> None:  # fmt: skip
         super().__init__(casing, context)
         self._lookup = corrections.of_mode(context.mode)
-        self._touched = False  # whether a correction may begin at a word that waits
         self._fired = fired
         self._steps = steps
         self._told: list[int] = []
         """For each word that waits, how many steps there were when it came."""
         self._waiting: list[str] = []
-        self._found: list[Piece | None] = []
-        """What the words that wait are to corrections."""
 
     def word(self, chunk: str, bare: str) -> None:  # noqa: ARG002 - found out again if it is corrected
         """Add what the engine wrote between two spaces; `bare` is it in lower case without the marks at its end."""
@@ -47,14 +43,7 @@ class Correcting(Composer):
 
     def words(self, chunks: list[str]) -> None:
         """Add words between which there is no command."""
-        lookup = self._lookup
-        found = [lookup[chunk] for chunk in chunks]
         self._waiting += chunks
-        self._found += found
-        for piece in found:
-            if piece is not None and piece.begins:
-                self._touched = True
-                break
         if self._steps is not None:
             self._told += [len(self._steps)] * len(chunks)
 
@@ -96,15 +85,14 @@ class Correcting(Composer):
     def _write(self) -> None:
         if not self._waiting:
             return
-        if self._touched:
-            self._touched = False
-            self._correct()
+        written, fired = rewritten(self._lookup, self._waiting)
+        if fired:
+            self._correct(written, fired)
         else:
-            self._compose(self._waiting)
-        self._waiting, self._found, self._told = [], [], []
+            self._compose(written)
+        self._waiting, self._told = [], []
 
-    def _correct(self) -> None:
-        written, fired = rewritten(self._found, self._waiting)
+    def _correct(self, written: list[str], fired: tuple[Fired, ...]) -> None:
         self._fired.extend(fired)
         if self._steps is not None:
             for before, hit in enumerate(fired):

@@ -137,68 +137,65 @@ class Corrections:
             sound like, is a `Snippet` and one chunk, as far as `Correction.case` is "written"; else its words are
             chunks again, unless it has other white space than single spaces, of several lines say.
         """
-        lookup = self.of_mode(mode)
-        return rewritten([lookup[chunk] for chunk in chunks], chunks)
+        return rewritten(self.of_mode(mode), chunks)
 
     def of_mode(self, mode: str) -> Lookup:
         """Return the corrections of one mode."""
         return self._modes.get(mode, self._others)
 
 
-def rewritten(pieces: Sequence[Piece | None], chunks: list[str]) -> tuple[list[str], tuple[Fired, ...]]:
-    """Return what `Corrections.apply` does, given what each chunk is to the corrections of a mode."""
-    for at, piece in enumerate(pieces):
-        if (
-            piece is not None and piece.begins
-            and (piece.filler or piece.profane or longest(pieces, at) is not None)
-        ):  # fmt: skip
-            out, fired = _rewrite(pieces, chunks, at)
-            return (out, fired) if fired else (chunks, ())
-    return chunks, ()
-
-
-def _rewrite(pieces: Sequence[Piece | None], chunks: list[str], at: int) -> tuple[list[str], tuple[Fired, ...]]:
-    """Do so; `at` is where the first of them is found."""
-    out = chunks[:at]
+def rewritten(lookup: Lookup, chunks: list[str]) -> tuple[list[str], tuple[Fired, ...]]:
+    """Return what `Corrections.apply` does, with the corrections of one mode."""
+    pieces = lookup.pieces(chunks)
+    if lookup.begins.isdisjoint(chunks):
+        return chunks, ()
+    out: list[str] = []
     fired: list[Fired] = []
+    done = 0  # chunks before it are in `out`
     carried = ""  # what opened before a filler opens after it
-    while at < len(chunks):
+    for at in [at for at, chunk in enumerate(chunks) if chunk in lookup.begins]:
         piece = pieces[at]
-        if piece is None or not piece.begins:  # most
-            out.append(carried + chunks[at])
-            carried = ""
-            at += 1
+        if piece is None or at < done:
             continue
-        if piece.filler and not _answers(piece, chunks[at + 1 : at + 2]):
+        filler = piece.filler and not _answers(piece, chunks[at + 1 : at + 2])
+        match = None if filler else longest(pieces, at)
+        if match is None and not (filler or piece.profane):
+            continue
+        if done < at:
+            out += [carried + chunks[done], *chunks[done + 1 : at]]
+            carried = ""
+        done = at + 1
+        if filler:
             fired.append(Fired(0, piece.core, "", "filler", at=at))
-            marks = _marks(piece.trail)
-            closers = piece.trail[len(marks) :]
-            if not (piece.lead and closers):  # else the filler stood alone in them
-                carried += piece.lead
-                marks += closers
-            _close(out, marks, last=at + 1 == len(chunks))
-            at += 1
+            carried += _leave_out(piece, out, last=done == len(chunks))
             continue
-        match = longest(pieces, at)
         if match is None:
-            written, stop = [chunks[at]], at + 1
-            if piece.profane:
-                hidden = masked(piece.core)
-                written = [piece.lead + hidden + piece.trail]
-                fired.append(Fired(0, piece.core, hidden, "profanity", at=at))
+            hidden = masked(piece.core)
+            written = [piece.lead + hidden + piece.trail]
+            fired.append(Fired(0, piece.core, hidden, "profanity", at=at))
         else:
-            stop = match.stop
+            done = match.stop
             written, hit = _written(pieces, at, match)
-            if " ".join(written) != " ".join(chunks[at:stop]):
+            if " ".join(written) != " ".join(chunks[at:done]):
                 fired.append(hit)
-        out += written
-        if carried:
-            out[-len(written)] = _led(carried, written[0])
-            carried = ""
-        at = stop
-    if carried and out:
+        out += [_led(carried, written[0]), *written[1:]]
+        carried = ""
+    if not fired:
+        return chunks, ()
+    if done < len(chunks):
+        out += [carried + chunks[done], *chunks[done + 1 :]]
+    elif carried and out:
         out[-1] += carried
     return out, tuple(fired)
+
+
+def _leave_out(filler: Piece, out: list[str], *, last: bool) -> str:
+    """Leave a filler out behind what is written so far; return what opens before it."""
+    marks = _marks(filler.trail)
+    closers = filler.trail[len(marks) :]
+    alone = filler.lead != "" and closers != ""
+    _close(out, marks if alone else marks + closers, last=last)
+    return "" if alone else filler.lead
 
 
 def _written(pieces: Sequence[Piece | None], at: int, match: Match) -> tuple[list[str], Fired]:

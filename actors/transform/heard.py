@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from sottovoce.actors.transform.asking import escaped
-from sottovoce.actors.transform.numbers import Mode, convert
+from sottovoce.actors.transform.numbers import Mode, converted, says_number
+from sottovoce.actors.transform.numerals import odd_of
 
 MARKS: Final = ".,;:?!…–—-"
 """What engines put beside a word of their own accord. It is no part of the word when phrases are looked for."""
@@ -31,12 +32,20 @@ class Heard:
             text = _UNTYPABLE.sub(" ", text)
         self._numbers = numbers
         chunks, words = text.split(), text.lower().split()
-        self.chunks = convert(chunks, numbers, words)
-        self.words = words if self.chunks is chunks else [chunk.lower() for chunk in self.chunks]
+        odd = odd_of(words)
+        if numbers != "off" and says_number(words, odd, natural=numbers == "natural"):
+            changed = converted(chunks, words, odd, natural=numbers == "natural")
+            if changed is not None:
+                chunks, words = changed
+                odd = odd_of(words)
         if "¿" in text or "¡" in text:  # an engine opens the question before the command that does
-            self.words = [word.lstrip("¿¡") or word for word in self.words]
-        self.bare = [word.rstrip(MARKS) for word in self.words]
+            words = [word.lstrip("¿¡") or word for word in words]
+        self.chunks = chunks
+        self.words = words
+        self.bare = words.copy()
         """The words without the marks at their ends; "" is a chunk of nothing but marks."""
+        for index in odd:
+            self.bare[index] = words[index].rstrip(MARKS)
 
     def marks_of(self, at: int) -> str:
         """Return the marks at the end of a chunk."""

@@ -80,6 +80,8 @@ class Lookup(dict[str, Piece | None]):
         lexicon: Lexicon | None, least: float,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.begins: set[str] = set()
+        """Those that were looked at with which something begins."""
         self._exact = _Node()
         self._sounding = _Node()
         self._fillers = fillers
@@ -100,15 +102,22 @@ class Lookup(dict[str, Piece | None]):
         self._sounds = Sounds(audible, least)
         self._concerned = frozenset((*self._words, *fillers, *profane))
         for word in self._words:  # 3 us each, which the first utterance with it would have to wait
-            self[word] = self._judge(word)
+            self.__missing__(word)
         self._most = len(self) + _KEPT
 
-    def __missing__(self, chunk: str) -> Piece | None:
+    def pieces(self, chunks: Iterable[str]) -> list[Piece | None]:
+        """Return what each chunk is."""
         if len(self) >= self._most:
             self.clear()
+            self.begins.clear()
+        return list(map(self.__getitem__, chunks))
+
+    def __missing__(self, chunk: str) -> Piece | None:
         word = chunk.lower()
         ordinary = word.isalpha() and word not in self._concerned and word in self._lexicon.words  # most are
         piece = self[chunk] = None if ordinary else self._judge(chunk)
+        if piece is not None and piece.begins:
+            self.begins.add(chunk)
         return piece
 
     def _judge(self, chunk: str) -> Piece | None:

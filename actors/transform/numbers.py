@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
-from sottovoce.actors.transform.asking import CONTEXT, TRIGGERS, extent, is_escaped
+from sottovoce.actors.transform.asking import CONTEXT, ESCAPES, TRIGGERS, extent, is_escaped
 from sottovoce.actors.transform.moments import COUNTED, MONTHS, Found, date, decade, year, year_after_day
 from sottovoce.actors.transform.numerals import (
     DECADES,
@@ -54,6 +54,7 @@ from sottovoce.actors.transform.numerals import (
     fraction,
     is_number,
     listed,
+    odd_of,
     ordinal,
     pointed,
     run,
@@ -80,11 +81,10 @@ _NUMBERED: Final = (
 _MORE: Final = frozenset({"to", "through", "or", "of"})
 """What joins another number to that of a context word: "page 9 of 10"."""
 _ARTICLES: Final = frozenset({"a", "an"})
-_AFTER_ARTICLE: Final = [[word] for word in ("hundred", "quarter", "dollar", "euro", "pound", *SCALES)]
+_AFTER_ARTICLE: Final = frozenset({"hundred", "quarter", "dollar", "euro", "pound", *SCALES})
 _RANKS: Final = UNIT_ORDINALS.keys() | {"next", "last", "only", "same"}
 _SMALL: Final = DIGITS.keys() | UNIT_ORDINALS.keys()
 _ASKING: Final = TRIGGERS | CONTEXT | MONTHS.keys() | POINTS | {"sign"}
-_POINT: Final = [[word] for word in POINTS]
 _SIGNS_BEFORE: Final = listed("dollar euro pound sterling hash number section")
 _STARTS: Final = (
     NUMBERS - {*DECADES, "hundred", "hundredth", *SCALES}
@@ -100,46 +100,53 @@ _STARTS: Final = (
 _AROUND: Final = ".,;:?!…–—-\"'“”‘’()[]{}«»"
 
 
-def convert(chunks: list[str], mode: Mode = "explicit", words: list[str] | None = None) -> list[str]:
+def convert(chunks: list[str], mode: Mode = "explicit") -> list[str]:
     """Return the chunks of an utterance (what stands between white space) with spoken numbers as digits.
 
     Marks and brackets around a number stay where they were. Takes any strings and never raises; what it returns it
     returns unchanged when given it again. Without anything to convert the result is the list that was given.
-
-    `words` are the chunks in lower case, if they are there already.
     """
     if mode == "off":
         return chunks
-    words = [chunk.lower() for chunk in chunks] if words is None else words
-    natural = mode == "natural"
-    if not _says_number(words, natural=natural):
+    words = [chunk.lower() for chunk in chunks]
+    odd, natural = odd_of(words), mode == "natural"
+    if not says_number(words, odd, natural=natural):
         return chunks
-    return _converted(chunks, words, natural=natural) or chunks
+    changed = converted(chunks, words, odd, natural=natural)
+    return chunks if changed is None else changed[0]
 
 
-def _says_number(words: list[str], *, natural: bool) -> bool:
-    """Whether there may be anything to convert: 0.1 us a word, and for most utterances all that is done.
+def says_number(words: list[str], odd: list[int], *, natural: bool) -> bool:
+    """Whether there may be anything to convert: for most utterances all that is done.
 
-    In explicit mode "one of them" and "at first" are nothing without a trigger, a context, a month or a point.
+    `words` are in lower case; `odd` as of `numerals.odd_of`. In explicit mode "one of them" and "at first" are nothing
+    without a trigger, a context, a month or a point.
     """
+    if odd:
+        words = words + [words[index].strip(_AROUND) for index in odd]
     numbers = NUMBERS.intersection(words)
-    if numbers and (natural or not numbers <= _SMALL):
+    if numbers and (natural or not numbers <= _SMALL or not _ASKING.isdisjoint(words)):
         return True
-    said = set(words)
-    hyphened = False
-    for odd in [word for word in said if not word.isalpha()]:
-        word = odd.strip(_AROUND)
-        said.add(word)
-        hyphened = hyphened or ("-" in word and not NUMBERS.isdisjoint(word.split("-")))
-    numbers = NUMBERS & said
-    if hyphened or (numbers and (natural or not numbers <= _SMALL or not said.isdisjoint(_ASKING))):
-        return True
-    return not said.isdisjoint(POINTS) and any(map(str.isdecimal, said))
+    if not odd:
+        return False
+    for index in odd:
+        if "-" in words[index] and not NUMBERS.isdisjoint(words[index].strip(_AROUND).split("-")):
+            return True
+    return not POINTS.isdisjoint(words) and any(word.isdecimal() for word in words)
 
 
-def _converted(chunks: list[str], lower: list[str], *, natural: bool) -> list[str] | None:
-    words = Words(chunks, lower)
+def converted(
+    chunks: list[str], lower: list[str], odd: list[int], *, natural: bool
+) -> tuple[list[str], list[str]] | None:
+    """Do what `convert` does, given what is known of the chunks, and return the same in lower case as well.
+
+    None if there is nothing to convert.
+    """
+    words = Words(chunks, lower, odd)
     done: list[str] = []
+    small: list[str] = []
+    dated = not MONTHS.keys().isdisjoint(words.word)
+    escapes = not ESCAPES.isdisjoint(words.word)
     kept = 0  # chunks before it are in `done`
     behind = 0  # words before it are read
     for at in [index for index, word in enumerate(words.word) if word in _STARTS]:
@@ -148,24 +155,28 @@ def _converted(chunks: list[str], lower: list[str], *, natural: bool) -> list[st
         word = words.word[at]
         if word in POINTS and at > behind and words.before(at).isdecimal():
             at -= 1  # noqa: PLW2901 (what it belongs to begins before it)
-        if word in _ARTICLES and words.word[at + 1 : at + 2] not in _AFTER_ARTICLE:
+        if word in _ARTICLES and not (words.link[at] and words.word[at + 1] in _AFTER_ARTICLE):
             continue
-        if is_escaped(words, at):
+        if escapes and is_escaped(words, at):
             behind = extent(words, at)
             continue
         spoken = run(words, at) if word in NUMBERS or word in _ARTICLES else None
-        found = _find(words, at, spoken, natural=natural)
+        found = _find(words, at, spoken, natural=natural, dated=dated)
         if found is not None:
             done += chunks[kept : words.chunk[at]]
-            done += words.written(at, found.end, found.texts)
+            small += lower[kept : words.chunk[at]]
+            written = words.written(at, found.end, found.texts)
+            done += written
+            small += [text.lower() for text in written]
             behind = found.end
             kept = words.chunk[behind - 1] + 1
         elif spoken is not None:  # past the run as a whole: its second half would be read as something else
             behind = spoken.end
-    return done + chunks[kept:] if kept else None
+    return (done + chunks[kept:], small + lower[kept:]) if kept else None
 
 
-def _find(words: Words, at: int, spoken: Run | None, *, natural: bool) -> Found | None:
+def _find(words: Words, at: int, spoken: Run | None, *, natural: bool, dated: bool) -> Found | None:
+    """Return what is to be written at a word; `dated`: a month is said somewhere."""
     word, left = words.word[at], words.before(at)
     if word in TRIGGERS:
         return _triggered(words, at)
@@ -182,13 +193,14 @@ def _find(words: Words, at: int, spoken: Run | None, *, natural: bool) -> Found 
         found = _noun_numbered(words, at, spoken)
     elif left in CONTEXT:
         found = _reference(words, at)
-    if found is None and (word in ORDINALS or word in TENS):
+    if found is None and dated and (word in ORDINALS or word in TENS):
         found = date(words, at, whole=not natural)
-    found = found or decade(words, at) or year_after_day(words, at)
+    found = found or decade(words, at) or (year_after_day(words, at) if dated else None)
     if found is not None or left[-1:].isdigit():
         return found
     if spoken is not None:
-        found = year(words, at, spoken) or _address(words, spoken) or dialled(words, at, spoken) or _signed(words, at)
+        found = year(words, at, spoken) or _address(words, spoken) or dialled(words, at, spoken)
+        found = found or (_signed(words, at) if words.signed else None)
     return prose(words, at, spoken) if found is None and natural and left not in SCALES else found
 
 
@@ -281,7 +293,7 @@ def _label(words: Words, at: int) -> Found | None:
 
 def _address(words: Words, spoken: Run) -> Found | None:
     """Return three or more numbers with points between them: an address or a version, wherever it stands."""
-    if words.word[spoken.end : spoken.end + 1] not in _POINT:
+    if spoken.end == len(words.word) or words.word[spoken.end] not in POINTS:
         return None
     parts, end = dotted(words, spoken)
     return Found([".".join(parts)], end) if len(parts) > 2 else None
@@ -289,7 +301,7 @@ def _address(words: Words, spoken: Run) -> Found | None:
 
 def _signed(words: Words, at: int) -> Found | None:
     """Return the number beside the command for a sign that stands with numbers alone: "$50", "25%"."""
-    found = quantity(words, at, plain=True) if words.signed else None
+    found = quantity(words, at, plain=True)
     if found is None:
         return None
     beside = at > 1 and words.word[at - 1] == "sign" and words.word[at - 2] in _SIGNS_BEFORE

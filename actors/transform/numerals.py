@@ -44,9 +44,17 @@ DETERMINERS: Final = listed(
 )
 _FIGURES: Final = frozenset("0123456789")
 _LONE: Final = DIGITS | TEENS | TENS
+_SIZES: Final = SCALES.keys() | {"hundred"}
+_ON: Final = _LONE.keys() | OH | _SIZES
+"""What goes on with a number."""
 _PARTS: Final = NUMBERS | OH | POINTS | {"and"}
 _LEAD: Final = "\"'“‘([{«"
 _TRAIL: Final = ".,;:?!…–—-\"'”’)]}»"
+
+
+def odd_of(words: list[str]) -> list[int]:
+    """Return the indices of the words that are not of letters alone: what looks into words need see no others."""
+    return [index for index, word in enumerate(words) if not word.isalpha()]
 
 
 class Words:
@@ -54,11 +62,11 @@ class Words:
 
     __slots__ = ("cardinals", "chunk", "chunks", "last", "link", "runs", "shut", "signed", "word")
 
-    def __init__(self, chunks: list[str], lower: list[str] | None = None) -> None:
-        """Take the chunks of an utterance, and the same in lower case if that is known."""
+    def __init__(self, chunks: list[str], lower: list[str], odd: list[int]) -> None:
+        """Take the chunks of an utterance, the same in lower case, and what `odd_of` returns of these."""
         size = len(chunks)
         self.chunks = chunks
-        self.word = [chunk.lower() for chunk in chunks] if lower is None else lower.copy()
+        self.word = lower.copy()
         """In lower case, without what stands around it."""
         self.chunk = list(range(size))
         """Index of the chunk that a word is in."""
@@ -71,7 +79,6 @@ class Words:
         self.runs: dict[int, Run | None] = {}
         """Those that were read, by the index of their first word; half of them are asked for again."""
         self.cardinals: dict[int, tuple[int, int] | None] = {}
-        odd = [index for index, word in enumerate(self.word) if not word.isalpha()]
         for index in reversed(odd):  # from the end, since what is taken apart moves what is behind it
             self._take_apart(index)
         if self.link:
@@ -152,13 +159,11 @@ class Run(NamedTuple):
 
 
 def _small(words: Words, at: int) -> tuple[int, int] | None:
-    word = words.word[at]
-    tens = TENS.get(word)
-    if tens is None:
-        value = TEENS.get(word) or DIGITS.get(word)
-        return None if value is None else (value, at + 1)
-    unit = DIGITS.get(words.next(at + 1), 0)
-    return (tens + unit, at + 2) if unit else (tens, at + 1)
+    value = _LONE.get(words.word[at])
+    if value is None:
+        return None
+    unit = DIGITS.get(words.word[at + 1], 0) if value >= 20 and words.link[at] else 0
+    return (value + unit, at + 2) if unit else (value, at + 1)
 
 
 def _group(words: Words, at: int, *, between: bool) -> tuple[int, int] | None:
@@ -190,6 +195,9 @@ def cardinal(words: Words, at: int) -> tuple[int, int] | None:
 
 
 def _cardinal(words: Words, at: int) -> tuple[int, int] | None:
+    small = _small(words, at)
+    if small is not None and words.next(small[1]) not in _SIZES:  # most
+        return small
     between = words.before(at) == "between"
     total, end, least = 0, at, 10**15
     article = words.word[at] in {"a", "an"} and words.link[at]
@@ -237,9 +245,9 @@ def run(words: Words, at: int) -> Run | None:
 
 
 def _run(words: Words, at: int) -> Run | None:
-    lone = _LONE.get(words.word[at])
-    if lone is not None and words.next(at + 1) not in _PARTS:  # "one of them", two thirds of all
-        return Run((lone,), at + 1) if words.last[at] else None
+    small = _small(words, at)
+    if small is not None and words.next(small[1]) not in _ON:  # "one of them", "forty two": most
+        return Run((small[0],), small[1]) if words.last[small[1] - 1] else None
     parts: list[int] = []
     end = at
     while not parts or words.link[end - 1]:
@@ -247,7 +255,7 @@ def _run(words: Words, at: int) -> Run | None:
             parts.append(0)
             end += 1
             continue
-        if parts and words.word[end] not in _PARTS:  # no cardinal begins there, or only "a hundred"
+        if parts and words.word[end] not in _LONE:  # no cardinal begins there, or only "a hundred"
             break
         found = cardinal(words, end)
         if found is None:

@@ -52,28 +52,23 @@ class Reading:
         """Hand all words and commands to the composer."""
         heard, longest, starts = self._heard, self._phrases.longest, self._phrases.starts
         bare, count = heard.bare, len(heard.chunks)
-        writes = self._mode not in {"spelling", "command"}
-        add = self._words if writes else self._other
+        add = self._other if self._mode in {"spelling", "command"} else self._words
         begun = at = 0  # the words between them have not been handed over: at once it takes less time than one by one
         apart = True  # the start of an utterance sets a command off as another command before it does
-        while at < count:
-            if writes:
-                if bare[at] not in starts:
-                    at += 1
-                    continue
-                seconds = starts[bare[at]]
-                if seconds is not None and (at + 1 == count or bare[at + 1] not in seconds):
-                    at += 1
-                    continue
-            if (found := longest(heard, at)) is None:
-                at += 1
+        for first in [first for first, word in enumerate(bare) if word in starts]:
+            if first < at:
                 continue
-            if begun < at:
-                add(begun, at)
+            seconds = starts[bare[first]]
+            if seconds is not None and (first + 1 == count or bare[first + 1] not in seconds):
+                continue
+            if (found := longest(heard, first)) is None:
+                continue
+            if begun < first:
+                add(begun, first)
                 apart = False
-            apart, begun, at = self._found(found[0], at, found[1], apart=apart)
-        if begun < at:
-            add(begun, at)
+            apart, begun, at = self._found(found[0], first, found[1], apart=apart)
+        if begun < count:
+            add(begun, count)
 
     def _words(self, at: int, stop: int) -> None:
         self._composer.words(self._heard.chunks[at:stop])

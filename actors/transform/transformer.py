@@ -139,7 +139,8 @@ class Transformer:
             steps += numbered(Heard(text).chunks, heard.chunks)
         if not heard.chunks:
             return "", context
-        switch = self._phrasebook.switches.longest(heard, 0)
+        switches = self._phrasebook.switches
+        switch = switches.longest(heard, 0) if heard.bare[0] in switches.starts else None
         if switch is not None and heard.marks_from(switch[1])[1] == len(heard.chunks):
             if steps is not None:
                 steps.append(Step("mode", text.strip(), switch[0]))
