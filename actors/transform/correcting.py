@@ -64,7 +64,8 @@ class Correcting(Composer):
 
     def command(self, rule: Rule, trail: str) -> None:
         """Add a command."""
-        self._write()
+        if self._waiting:
+            self._write()
         Composer.command(self, rule, trail)
 
     @property
@@ -86,11 +87,13 @@ class Correcting(Composer):
         if not self._waiting:
             return
         written, fired = rewritten(self._lookup, self._waiting)
+        self._waiting = []
         if fired:
             self._correct(written, fired)
         else:
             self._compose(written)
-        self._waiting, self._told = [], []
+        if self._steps is not None:
+            self._told.clear()
 
     def _correct(self, written: list[str], fired: tuple[Fired, ...]) -> None:
         self._fired.extend(fired)

@@ -53,7 +53,8 @@ class Heard:
 
     def marks_from(self, stop: int) -> tuple[str, int]:
         """Return the marks between the word before `stop` and the next word, and the index of that next word."""
-        marks = self.marks_of(stop - 1)
+        word, bare = self.words[stop - 1], self.bare[stop - 1]
+        marks = "" if word is bare else word[len(bare) :]
         while stop < len(self.bare) and not self.bare[stop]:  # "comma — world"
             marks += self.words[stop]
             stop += 1

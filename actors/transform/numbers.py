@@ -178,12 +178,13 @@ def converted(
 def _find(words: Words, at: int, spoken: Run | None, *, natural: bool, dated: bool) -> Found | None:
     """Return what is to be written at a word; `dated`: a month is said somewhere."""
     word, left = words.word[at], words.before(at)
-    if word in TRIGGERS:
-        return _triggered(words, at)
-    if word in MONTHS:
-        return date(words, at, whole=not natural)
-    if word in OH or word in REPEATED or word.isdecimal():
-        return _spelled(words, at, natural=natural)
+    if spoken is None:
+        if word in TRIGGERS:
+            return _triggered(words, at)
+        if word in MONTHS:
+            return date(words, at, whole=not natural)
+        if word in OH or word in REPEATED or word.isdecimal():
+            return _spelled(words, at, natural=natural)
     found = None
     if natural and spoken is not None and spoken.spelt and words.next(spoken.end) in REPEATED:
         found = _spelled(words, at, natural=True)
@@ -199,7 +200,9 @@ def _find(words: Words, at: int, spoken: Run | None, *, natural: bool, dated: bo
     if found is not None or left[-1:].isdigit():
         return found
     if spoken is not None:
-        found = year(words, at, spoken) or _address(words, spoken) or dialled(words, at, spoken)
+        if len(spoken.parts) > 1 or spoken.parts[0] > 1000:  # a number of less than four digits is no year
+            found = year(words, at, spoken)
+        found = found or _address(words, spoken) or dialled(words, at, spoken)
         found = found or (_signed(words, at) if words.signed else None)
     return prose(words, at, spoken) if found is None and natural and left not in SCALES else found
 

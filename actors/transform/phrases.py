@@ -64,7 +64,7 @@ class Phrases(Generic[T]):
             if last is not None and last.entry is not None:
                 found = (last.entry, index + 1)
             inner = node.children.get(words[index])
-            if inner is None:
+            if inner is None or not inner.children:
                 break
             node = inner
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -21,29 +21,31 @@ _BEFORE_OPERANDS: Final = frozenset("([{<=+*/|&!")
 """Marks after which "a" is a letter; a minus is a dash as well."""
 
 
+class Grammar(NamedTuple):
+    """What tells in a language, beside the phrases, whether words are a command."""
+
+    determiners: Container[str]
+    possessives: Container[str]
+    domains: Container[str]
+    noun_capitals: bool
+    formula: Formula
+    figures: Figures
+
+
 class Reading:
     """One utterance from its first word to its last, with the phrases of one mode."""
 
-    __slots__ = (
-        "_after", "_composer", "_determiners", "_domains", "_figures", "_formula", "_heard", "_last", "_mode",
-        "_noun_capitals", "_phrases", "_possessives", "_steps",
-    )  # fmt: skip
+    __slots__ = ("_after", "_composer", "_grammar", "_heard", "_last", "_mode", "_phrases", "_steps")
 
     def __init__(
-        self, heard: Heard, phrases: Phrases[Entry], composer: Composer, *, mode: Mode, determiners: Container[str],
-        possessives: Container[str], domains: Container[str], noun_capitals: bool,
-        formula: Formula, figures: Figures, steps: list[Step] | None,
+        self, heard: Heard, phrases: Phrases[Entry], grammar: Grammar, composer: Composer, *,
+        mode: Mode, steps: list[Step] | None,
     ) -> None:  # fmt: skip
         self._heard = heard
         self._phrases = phrases
+        self._grammar = grammar
         self._composer = composer
         self._mode = mode
-        self._determiners = determiners
-        self._possessives = possessives
-        self._domains = domains
-        self._noun_capitals = noun_capitals
-        self._formula = formula
-        self._figures = figures
         self._steps = steps
         self._last: Rule | None = None  # the mark that was said last, and the index after it
         self._after = -1
@@ -114,8 +116,8 @@ class Reading:
             self._composer.style(entry.does, marks)
             return after
         rule = entry if isinstance(entry, Rule) else entry[self._composer.has_open(entry[0].opens)]
-        if self._figures.concern(rule.write):
-            reading = self._figures.read(self._heard, rule.write, at, stop)
+        if self._grammar.figures.concern(rule.write):
+            reading = self._grammar.figures.read(self._heard, rule.write, at, stop)
             if reading == "word":
                 return 0
             if reading == "joint":
@@ -140,7 +142,7 @@ class Reading:
         composer.style("upper word", marks)
         between, after = heard.marks_from(at + 1)
         word = heard.bare[after] if after < len(heard.bare) and between in {"", ","} else ""
-        name = len(word) > 1 and word[0] == letter and not self._formula.joins(word)
+        name = len(word) > 1 and word[0] == letter and not self._grammar.formula.joins(word)
         if name and self._command_at(after) is None:
             composer.style("capital letter", between)
             at = after
@@ -160,7 +162,8 @@ class Reading:
                 noun = not self._composer.has_open(command[0].opens)
         if not apart:
             before = heard.words[at - 1]
-            if noun and before in self._determiners and not (self._operand(at, stop) or self._named(command, at, stop)):
+            named = noun and before in self._grammar.determiners
+            if named and not (self._operand(at, stop) or self._named(command, at, stop)):
                 return False
             apart = before[-1] in MARKS
         if only == "anywhere":
@@ -174,7 +177,8 @@ class Reading:
             if attach == "right":  # [...items]
                 return self._composer.opens_bracket
             last = attach == "left" and beside  # i++
-            return at > 0 and self._formula.holds(heard.bare[at - 1], None if last else heard.bare[after : after + 1])
+            right = None if last else heard.bare[after : after + 1]
+            return at > 0 and self._grammar.formula.holds(heard.bare[at - 1], right)
         return apart and (marks != "" or beside)
 
     def _in_address(self, rule: Rule, at: int, stop: int) -> bool:
@@ -202,7 +206,7 @@ class Reading:
             rule = self._phrases.word(heard.bare[at])
             if not isinstance(rule, Rule) or not rule.address or heard.marks_of(at) not in {"", ","}:
                 return False
-            if heard.bare[at + 1] in self._domains:
+            if heard.bare[at + 1] in self._grammar.domains:
                 return True
             at += 2
         return False
@@ -216,7 +220,7 @@ class Reading:
         """Whether the determiner before `at` begins a name: "my underscore file", not "my underscore key"."""
         heard = self._heard
         return (
-            isinstance(command, Rule) and command.write == "_" and heard.words[at - 1] in self._possessives
+            isinstance(command, Rule) and command.write == "_" and heard.words[at - 1] in self._grammar.possessives
             and not heard.marks_of(stop - 1) and heard.bare[stop : stop + 1] not in ([], ["key"], ["is"])
         )  # fmt: skip
 
@@ -229,7 +233,7 @@ class Reading:
             if len(heard.bare[at - 1]) == 1 and last.write[-1] in _BEFORE_OPERANDS:
                 return True
         after = heard.marks_from(stop)[1]
-        return after < len(heard.bare) and self._formula.letter(heard.bare[at - 1], heard.bare[after])
+        return after < len(heard.bare) and self._grammar.formula.letter(heard.bare[at - 1], heard.bare[after])
 
     def _escaped(self, at: int, stop: int, *, reporting: bool) -> tuple[int, int]:
         """Return the words to write at an escape phrase: the command's or the number's after it, else its own first."""
@@ -253,7 +257,7 @@ class Reading:
         """Write escaped words without what the engine made of a command: pauses around it, and capitals."""
         if self._mode not in {"spelling", "command"}:
             self._composer.unpause()
-            written = self._heard.chunks if self._noun_capitals else self._heard.words
+            written = self._heard.chunks if self._grammar.noun_capitals else self._heard.words
             for index in range(at, stop):
                 self._composer.word(written[index].rstrip(PAUSES), self._heard.bare[index])
         return stop

@@ -42,7 +42,7 @@ from sottovoce.actors.transform.heard import Heard
 from sottovoce.actors.transform.merge import merged
 from sottovoce.actors.transform.numbers import Mode as Numbers
 from sottovoce.actors.transform.phrasebook import Phrasebook
-from sottovoce.actors.transform.reading import Reading
+from sottovoce.actors.transform.reading import Grammar, Reading
 from sottovoce.actors.transform.rulebook import Rules, read, shipped
 from sottovoce.actors.transform.steps import Step, numbered
 
@@ -60,12 +60,12 @@ class Transformer:
         """
         self.rules = rules
         self._casing = Casing(rules)
-        self._formula = Formula(rules)
-        self._figures = Figures(rules)
-        self._determiners = frozenset(rules.determiners)
-        self._possessives = frozenset(rules.possessives)
-        self._domains = frozenset(rules.domains)
-        self._noun_capitals = rules.noun_capitals
+        self._grammar = Grammar(
+            determiners=frozenset(rules.determiners), possessives=frozenset(rules.possessives),
+            domains=frozenset(rules.domains), noun_capitals=rules.noun_capitals,
+            formula=Formula(rules), figures=Figures(rules),
+        )  # fmt: skip
+        self._code_grammar = self._grammar._replace(determiners=())  # there "a" is a name
         self._phrasebook = Phrasebook(rules, name)
 
     @classmethod
@@ -149,10 +149,7 @@ class Transformer:
             composer = Composer(self._casing, context)
         else:
             composer = Correcting(self._casing, context, corrections, fired, steps)
-        Reading(
-            heard, self._phrasebook.modes[context.mode], composer, mode=context.mode,
-            determiners=() if context.mode == "code" else self._determiners,  # there "a" is a name
-            possessives=self._possessives, domains=self._domains, noun_capitals=self._noun_capitals,
-            formula=self._formula, figures=self._figures, steps=steps,
-        ).read()  # fmt: skip
+        grammar = self._code_grammar if context.mode == "code" else self._grammar
+        phrases = self._phrasebook.modes[context.mode]
+        Reading(heard, phrases, grammar, composer, mode=context.mode, steps=steps).read()
         return composer.finish()

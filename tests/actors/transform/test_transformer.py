@@ -105,6 +105,7 @@ def test_spoken_marks_are_written(heard: tuple[str, ...], page: str) -> None:
     ("He said, quote, hello, quote.", 'He said "Hello"'),
     ("In the U.S. comma and e.g. comma here", "In the U.S., and e.g., here"),
     ("I met him in the U.S. Period.", "I met him in the U.S."),
+    ("... period hello", ". Hello"),
 )
 def test_the_engines_punctuation_around_a_command_goes(heard: tuple[str, ...], page: str) -> None:
     """An engine that punctuates comes out as one that does not; a sentence that ended before a break stays ended."""
