@@ -38,11 +38,11 @@ class Heard:
             if changed is not None:
                 chunks, words = changed
                 odd = odd_of(words)
-        if "¿" in text or "¡" in text:  # an engine opens the question before the command that does
+        if odd and ("¿" in text or "¡" in text):  # an engine opens the question before the command that does
             words = [word.lstrip("¿¡") or word for word in words]
         self.chunks = chunks
         self.words = words
-        self.bare = words.copy()
+        self.bare = words.copy() if odd else words
         """The words without the marks at their ends; "" is a chunk of nothing but marks."""
         for index in odd:
             self.bare[index] = words[index].rstrip(MARKS)

@@ -66,7 +66,7 @@ class Words:
         """Take the chunks of an utterance, the same in lower case, and what `odd_of` returns of these."""
         size = len(chunks)
         self.chunks = chunks
-        self.word = lower.copy()
+        self.word = lower.copy() if odd else lower
         """In lower case, without what stands around it."""
         self.chunk = list(range(size))
         """Index of the chunk that a word is in."""

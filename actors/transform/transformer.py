@@ -97,43 +97,16 @@ class Transformer:
         numbers: Numbers = "off",
         corrections: Corrections | None = None,
         fired: list[Fired] | None = None,
+        steps: list[Step] | None = None,
     ) -> tuple[str, Context]:
         """Return exactly the characters to type for an utterance, and the context for the next one.
 
         A space that parts it from the utterance before is in front; there is none behind. Pure, and takes any string;
         a text without a word in it gives "" and the context as it was. One that only switches, or asks for capitals,
         gives "" and another context.
+
+        `fired` is given what was corrected, `steps` what was decided on the way.
         """
-        return self._apply(
-            text, context, None, numbers=numbers, corrections=corrections, fired=[] if fired is None else fired
-        )
-
-    def explain(
-        self,
-        text: str,
-        context: Context,
-        *,
-        numbers: Numbers = "off",
-        corrections: Corrections | None = None,
-        fired: list[Fired] | None = None,
-    ) -> tuple[str, Context, list[Step]]:
-        """Return what `apply` returns, and what was decided on the way to it."""
-        steps: list[Step] = []
-        page, after = self._apply(
-            text, context, steps, numbers=numbers, corrections=corrections, fired=[] if fired is None else fired
-        )
-        return page, after, steps
-
-    def _apply(
-        self,
-        text: str,
-        context: Context,
-        steps: list[Step] | None,
-        *,
-        numbers: Numbers,
-        corrections: Corrections | None,
-        fired: list[Fired],
-    ) -> tuple[str, Context]:
         heard = Heard(text, numbers if context.mode in _NUMBERED else "off")
         if steps is not None:
             steps += numbered(Heard(text).chunks, heard.chunks)
@@ -148,8 +121,22 @@ class Transformer:
         if corrections is None:
             composer = Composer(self._casing, context)
         else:
-            composer = Correcting(self._casing, context, corrections, fired, steps)
+            composer = Correcting(self._casing, context, corrections, [] if fired is None else fired, steps)
         grammar = self._code_grammar if context.mode == "code" else self._grammar
         phrases = self._phrasebook.modes[context.mode]
         Reading(heard, phrases, grammar, composer, mode=context.mode, steps=steps).read()
         return composer.finish()
+
+    def explain(
+        self,
+        text: str,
+        context: Context,
+        *,
+        numbers: Numbers = "off",
+        corrections: Corrections | None = None,
+        fired: list[Fired] | None = None,
+    ) -> tuple[str, Context, list[Step]]:
+        """Return what `apply` returns, and what was decided on the way to it."""
+        steps: list[Step] = []
+        page, after = self.apply(text, context, numbers=numbers, corrections=corrections, fired=fired, steps=steps)
+        return page, after, steps
