@@ -170,7 +170,8 @@ class Actor:
                 self.poller.poll(self.sleep_ms())
                 self._swallow(self._wake)
         finally:
-            self._say("stopping")
+            if self.stopping:  # else it dies, and the warden counts that
+                self._say("stopping")
             self.teardown()
 
     def _create_page(self) -> CountersPage:

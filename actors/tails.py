@@ -36,7 +36,10 @@ def characters(text: str) -> int:
         )  # fmt: skip
         count += not joined
         flag = _regional(letter) and not (joined and flag)
-        picture = not flag and (unicodedata.category(letter) == "So" or (picture and _extends(letter)))
+        category = unicodedata.category(letter)
+        # A second joiner, or a vowel sign that takes room (Mc), ends what may be joined to a picture.
+        goes_on = picture and before != _JOINER and category != "Mc" and _extends(letter)
+        picture = not flag and (category == "So" or goes_on)
         before = letter
     return count
 

@@ -10,7 +10,8 @@ dies a second after its start. The warden watches the turn counters of all stage
   that has it already, is parked. The person is told what goes on without it;
 - more memory than it may: it is asked to end between two utterances, and started again (`actors.memory`);
 - memory short on the machine: the draft's model goes, then caches, and the person is told (`actors.pressure`);
-- an orderly end that supervisord did not ask for: it is started again. So nothing has to be remembered of who asked.
+- an orderly end that supervisord did not ask for counts as a death, and the stage is started again. One that it did ask
+  for (`sottovoce restart`) counts for nothing.
 
 When a stage dies, supervisord may sleep up to a second before it looks; the warden hears of the death at once through a
 pidfd and wakes it.
@@ -111,10 +112,10 @@ class Warden(Actor):
             if watched.pidfd is not None and not select.select([watched.pidfd], (), (), 0)[0]:
                 return
             self._detach(watched)
-            watched.doing = self._state(self._counters(watched, watched.view))
+            watched.doing = self._last(watched.view)
             watched.view.close()
             watched.view, dead, watched.pid = None, watched.pid, 0
-            self._death(stage, watched, dead)
+            self._death(stage, watched, dead, in_order=watched.doing == "stopping")
         with contextlib.suppress(ShmError):
             view = CountersView.attach(self.paths.counters(stage))
             if not view.alive:  # a page that a killed process left behind
@@ -140,19 +141,25 @@ class Warden(Actor):
             os.close(watched.pidfd)
             watched.pidfd = None
 
-    def _death(self, stage: str, watched: Watched, pid: int) -> None:
-        asked, watched.ending, watched.excess = watched.ending, 0, None
+    def _death(self, stage: str, watched: Watched, pid: int, *, in_order: bool = False) -> None:
+        asked, watched.ending, watched.excess = watched.ending == pid, 0, None
         self.checked = 0.0
-        if asked != pid:
-            now = time.monotonic()
-            watched.deaths.append(now)
-            while watched.deaths[0] < now - self.config.warden.window:
-                watched.deaths.popleft()
-            if len(watched.deaths) > self.config.warden.restarts:
-                watched.deaths.clear()
-                self._give_up(stage, watched)
-                return
-        self._supervise(self.supervisor.wake)
+        # Somebody asked for an orderly end. If it was not through supervisord, that leaves the stage to `_ask`.
+        watched.unasked = in_order and not asked
+        if in_order or asked or not self._count(stage, watched):
+            self._supervise(self.supervisor.wake)
+
+    def _count(self, stage: str, watched: Watched) -> bool:
+        """Count a death; return whether it was one too many."""
+        now = time.monotonic()
+        watched.deaths.append(now)
+        while watched.deaths[0] < now - self.config.warden.window:
+            watched.deaths.popleft()
+        if len(watched.deaths) <= self.config.warden.restarts:
+            return False
+        watched.deaths.clear()
+        self._give_up(stage, watched)
+        return True
 
     def _give_up(self, stage: str, watched: Watched) -> None:
         """A stage has used up its restarts: give it another model, if there is one, or park it."""
@@ -208,6 +215,14 @@ class Warden(Actor):
     def _state(counters: dict[str, int]) -> str:
         return STATES[counters["state"]] if 0 <= counters["state"] < len(STATES) else "ready"
 
+    @classmethod
+    def _last(cls, view: CountersView) -> str:
+        """Return what a process that is gone said last, whoever has its name by now."""
+        try:
+            return cls._state(view.counters())
+        except ShmError:
+            return "ready"
+
     def _counters(self, watched: Watched, view: CountersView) -> dict[str, int]:
         """Read a page, which a living stage mends in each turn (`actors.health`): a damaged one is no progress."""
         try:
@@ -255,6 +270,9 @@ class Warden(Actor):
                 self._know(stage, watched, info["pid"])
                 self._starting(stage, watched, info["pid"])
             elif info["statename"] == "EXITED" and info["exitstatus"] == EXIT_OK:
+                if watched.unasked:
+                    watched.unasked = False
+                    self._count(stage, watched)  # if it is to be parked, it must run: only then can it be stopped
                 self._supervise(partial(self.supervisor.start, stage))
             elif (info["statename"], info["exitstatus"]) == ("EXITED", EXIT_UNMENDABLE) or info["statename"] == "FATAL":
                 self._tell(stage, watched, f"{stage} cannot start")

@@ -43,5 +43,7 @@ class Watched:
     """It is to be stopped, and supervisord has not done so yet."""
     doing: str = ""
     """What the process that died last said that it did; "" where nobody saw it."""
+    unasked: bool = False
+    """It ended in order, and whether supervisord asked it to is not known yet."""
     ending: int = 0
     """The process that was asked to end; 0 for none."""

@@ -13,6 +13,7 @@ ONLY: Final = {
     "alone": "where it stands apart",
     "line": "where a line begins",
     "formula": "between operands as x, n or 3, one of them no figure",
+    "address": "in a mail address whose name has a mark in it",
 }
 """What `only` says of where a command is one."""
 SHOWN: Final = {"\n": "line feed", "\n\n": "two line feeds", "\t": "tab"}

@@ -96,7 +96,7 @@ class Reading:
                 steps.append(Step("kept", heard.said(at, stop), "a plain phrase"))
             return False, at, stop
         after = self._command(entry, at, stop, apart=apart)
-        if steps is not None:
+        if steps is not None and (after or not _in_address_alone(entry)):
             steps.append(self._step(entry, heard.said(at, stop), after))
         return after > 0, after or at, after or stop
 
@@ -166,8 +166,8 @@ class Reading:
             if named and not (self._operand(at, stop) or self._named(command, at, stop)):
                 return False
             apart = before[-1] in MARKS
-        if only == "anywhere":
-            return True
+        if only in {"anywhere", "address"}:
+            return only == "anywhere"
         if only == "line":
             return self._composer.begins_line
         marks, after = heard.marks_from(stop)
@@ -187,9 +187,9 @@ class Reading:
         inside = 0 < at < stop < len(heard.bare) and self._command_at(stop) is None
         if not inside or not {heard.marks_of(at - 1), heard.marks_of(stop - 1)} <= {"", ","}:
             return False
-        if rule.write == "@":
-            return self._ends_address(stop + 1)
         joined = last is not None and self._after == at - 1 and last.attach == "both"
+        if rule.write == "@":
+            return (joined or rule.only != "address") and self._ends_address(stop + 1)
         if heard.bare[at - 1] == "www" or (last is not None and joined and last.write in {"@", rule.write}):
             return rule.only != "anywhere" or self._ends_address(at)
         while (match := self._phrases.longest(heard, stop + 1)) is not None:
@@ -244,7 +244,7 @@ class Reading:
         if match is not None and match[0] is PLAIN and not reporting:  # "literal quote unquote": the first is a command
             first = self._phrases.word(heard.bare[stop])
             match = None if first is None else (first, match[1])
-        if match is None or isinstance(match[0], str):
+        if match is None or isinstance(match[0], str) or _in_address_alone(match[0]):
             end = heard.number_end(at, stop)
             return (stop, end) if end > stop else (at, at + 1)
         entry = match[0]
@@ -265,7 +265,7 @@ class Reading:
     def _command_at(self, at: int) -> int | None:
         """Return the index after the command phrase at a chunk, meant or not; None where there is none."""
         match = self._phrases.longest(self._heard, at)
-        return None if match is None or isinstance(match[0], str) else match[1]
+        return None if match is None or isinstance(match[0], str) or _in_address_alone(match[0]) else match[1]
 
     def _other(self, at: int, stop: int) -> None:
         """Take words in a mode that does not write them: letters are spelled, the others dropped."""
@@ -293,3 +293,8 @@ class Reading:
         # A toggle has done its turn by now: what it opened is open.
         rule = entry if isinstance(entry, Rule) else entry[not self._composer.has_open(entry[0].opens)]
         return Step("command", said, rule.write)
+
+
+def _in_address_alone(entry: Command | Letter) -> bool:
+    """Whether a phrase is just words wherever there is no address: nobody is told of them."""
+    return isinstance(entry, Rule) and entry.only == "address"

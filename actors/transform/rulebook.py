@@ -21,10 +21,11 @@ Phrase: TypeAlias = str
 SHIPPED = Path(__file__).parent / "rules"
 
 
-Only: TypeAlias = Literal["anywhere", "alone", "line", "formula"]
+Only: TypeAlias = Literal["anywhere", "alone", "line", "formula", "address"]
 """Where a command's words are the command and not just words. `alone`: where pauses, commands or the ends of the
 utterance stand on both sides. `line`: where a line begins. `formula`: between operands, such as x, n or 3; an operator
-that attaches to the right, after an opening bracket."""
+that attaches to the right, after an opening bracket. `address`: nowhere but as `Rule.address` says, and for "@" behind
+a name with a mark in it ("ada dot byron at")."""
 
 Does: TypeAlias = Literal[
     "upper on", "upper off", "title on", "title off", "lower on", "lower off", "upper word", "lower word",

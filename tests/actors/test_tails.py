@@ -11,6 +11,7 @@ from sottovoce.actors.tails import characters, last_sentence, last_word
 CHARACTERS = {
     "": 0, "naïve": 5, "e\u0301a": 2, "👍🏽": 1, "👩‍💻": 1, "🇩🇪🇫🇷🇪": 3, "각": 1, "각각": 2, "1️⃣": 1, "❤️": 1, "\r\n\n": 2,
     "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f": 1, "a\u200db": 2,
+    "❤\u093f\u200d👩": 2,
 }  # fmt: skip
 MIXED = st.text(st.sampled_from("ab é\u0301\u200d👩💻🏽\ufe0f가각\u1100\u1161\u11a8\r\n❤\u093f"), max_size=12)
 

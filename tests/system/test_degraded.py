@@ -312,9 +312,19 @@ def test_text_that_waited_too_long_is_offered(beckett: Path, watcher: Watcher) -
     watcher.settle("inject", inject="deliver_within = 1.0\n")
     watcher.until(lambda: watcher.all_are("late"))
     assert watcher.service.text() == before
-    watcher.supervisor.restart("warden")  # to which the next restart of the injector is the first of its deaths
-    watcher.until(lambda: watcher.turns("warden"))
     watcher.settle("inject")
+
+
+def test_a_restart_that_was_asked_for_is_no_death(watcher: Watcher) -> None:
+    """Whoever tries settings restarts a stage more often than it may die, and it is not parked."""
+    parked = watcher.count("warden", "parked")
+    for _ in range(4):
+        watcher.supervisor.restart("inject")
+        watcher.until(lambda: watcher.turns("inject"))
+    turns = watcher.count("warden", "turns")
+    watcher.until(lambda: watcher.count("warden", "turns") > turns + 1)  # it has seen the last of them
+    assert watcher.count("warden", "parked") == parked
+    assert watcher.supervisor.processes()["inject"]["statename"] == "RUNNING"
 
 
 def test_who_ends_in_order_is_started_again(beckett: Path, watcher: Watcher) -> None:

@@ -86,6 +86,8 @@ def test_every_command_of_the_shipped_file_is_heard() -> None:
     """No phrase of a shipped rule is hidden by another one: said where it may be, each writes what its rule says."""
     transformer = Transformer(read(shipped("en")))
     for phrase, mode, rule in shipped_rules():
+        if rule.only == "address":  # phrases.toml has those
+            continue
         before = {"line": "x new line ", "formula": "open bracket " if rule.attach == "right" else "x, "}
         after = " x" if rule.only == "formula" and rule.attach == "none" else ""
         _, _, steps = transformer.explain(f"{before.get(rule.only, 'x, ')}{phrase},{after}", Context(mode=mode))
