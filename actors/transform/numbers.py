@@ -85,6 +85,8 @@ _AFTER_ARTICLE: Final = frozenset({"hundred", "quarter", "dollar", "euro", "poun
 _RANKS: Final = UNIT_ORDINALS.keys() | {"next", "last", "only", "same"}
 _SMALL: Final = DIGITS.keys() | UNIT_ORDINALS.keys()
 _ASKING: Final = TRIGGERS | CONTEXT | MONTHS.keys() | POINTS | {"sign"}
+_SPECIAL: Final = frozenset(MONTHS) | ESCAPES | {"sign"}
+"""Without one of these there is no date, no number that is escaped, and none with a spoken sign: seldom is one said."""
 _SIGNS_BEFORE: Final = listed("dollar euro pound sterling hash number section")
 _STARTS: Final = (
     NUMBERS - {*DECADES, "hundred", "hundredth", *SCALES}
@@ -145,8 +147,7 @@ def converted(
     words = Words(chunks, lower, odd)
     done: list[str] = []
     small: list[str] = []
-    dated = not MONTHS.keys().isdisjoint(words.word)
-    escapes = not ESCAPES.isdisjoint(words.word)
+    special = _SPECIAL.intersection(words.word)
     kept = 0  # chunks before it are in `done`
     behind = 0  # words before it are read
     for at in [index for index, word in enumerate(words.word) if word in _STARTS]:
@@ -157,11 +158,11 @@ def converted(
             at -= 1  # noqa: PLW2901 (what it belongs to begins before it)
         if word in _ARTICLES and not (words.link[at] and words.word[at + 1] in _AFTER_ARTICLE):
             continue
-        if escapes and is_escaped(words, at):
+        if special and is_escaped(words, at):
             behind = extent(words, at)
             continue
         spoken = run(words, at) if word in NUMBERS or word in _ARTICLES else None
-        found = _find(words, at, spoken, natural=natural, dated=dated)
+        found = _find(words, at, spoken, natural=natural, special=special)
         if found is not None:
             done += chunks[kept : words.chunk[at]]
             small += lower[kept : words.chunk[at]]
@@ -175,9 +176,10 @@ def converted(
     return (done + chunks[kept:], small + lower[kept:]) if kept else None
 
 
-def _find(words: Words, at: int, spoken: Run | None, *, natural: bool, dated: bool) -> Found | None:
-    """Return what is to be written at a word; `dated`: a month is said somewhere."""
+def _find(words: Words, at: int, spoken: Run | None, *, natural: bool, special: frozenset[str]) -> Found | None:
+    """Return what is to be written at a word; `special` are those of `_SPECIAL` that are said somewhere."""
     word, left = words.word[at], words.before(at)
+    dated = bool(special) and not special.isdisjoint(MONTHS)
     if spoken is None:
         if word in TRIGGERS:
             return _triggered(words, at)
@@ -203,7 +205,7 @@ def _find(words: Words, at: int, spoken: Run | None, *, natural: bool, dated: bo
         if len(spoken.parts) > 1 or spoken.parts[0] > 1000:  # a number of less than four digits is no year
             found = year(words, at, spoken)
         found = found or _address(words, spoken) or dialled(words, at, spoken)
-        found = found or (_signed(words, at) if words.signed else None)
+        found = found or (_signed(words, at) if "sign" in special else None)
     return prose(words, at, spoken) if found is None and natural and left not in SCALES else found
 
 

@@ -60,7 +60,7 @@ def odd_of(words: list[str]) -> list[int]:
 class Words:
     """The words of an utterance, with hyphened numbers taken apart. The lists run side by side, one entry a word."""
 
-    __slots__ = ("cardinals", "chunk", "chunks", "last", "link", "runs", "shut", "signed", "word")
+    __slots__ = ("cardinals", "chunk", "chunks", "last", "link", "runs", "shut", "word")
 
     def __init__(self, chunks: list[str], lower: list[str], odd: list[int]) -> None:
         """Take the chunks of an utterance, the same in lower case, and what `odd_of` returns of these."""
@@ -83,8 +83,6 @@ class Words:
             self._take_apart(index)
         if self.link:
             self.link[-1] = False
-        self.signed = "sign" in self.word
-        """Whether a sign may be asked for ("dollar sign")."""
 
     def _take_apart(self, index: int) -> None:
         """Part a word from what stands around it, and the words of a hyphened number from each other."""
