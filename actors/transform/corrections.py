@@ -146,14 +146,14 @@ class Corrections:
 
 def rewritten(lookup: Lookup, chunks: list[str]) -> tuple[list[str], tuple[Fired, ...]]:
     """Return what `Corrections.apply` does, with the corrections of one mode."""
-    pieces = lookup.pieces(chunks)
-    if lookup.begins.isdisjoint(chunks):
+    pieces, begins = lookup.pieces(chunks), lookup.begins
+    if begins.isdisjoint(chunks):
         return chunks, ()
     out: list[str] = []
     fired: list[Fired] = []
     done = 0  # chunks before it are in `out`
     carried = ""  # what opened before a filler opens after it
-    for at in [at for at, chunk in enumerate(chunks) if chunk in lookup.begins]:
+    for at in [at for at, chunk in enumerate(chunks) if chunk in begins]:
         piece = pieces[at]
         if piece is None or at < done:
             continue
