@@ -1,10 +1,12 @@
-"""Some of the clips of a manifest: what a benchmark costs in a test goes by the length of what it hears."""
+"""Less to hear: what speech costs in a test goes by its length."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
 from pathlib import Path
+
+import soundfile
 
 SHORT = ("clips/librivox-0880.wav", "clips/librivox-0930.wav")
 """Two sentences of a reader, of three seconds each."""
@@ -21,4 +23,12 @@ def only(clips: Collection[str], manifest: Path, folder: Path) -> Path:
             if line["audio"] in clips
         )
     )
+    return path
+
+
+def beginning(recording: Path, seconds: float, folder: Path) -> Path:
+    """Write the first seconds of a recording into a folder, and return the path."""
+    path = folder / recording.name
+    samples, rate = soundfile.read(recording)
+    soundfile.write(path, samples[: round(seconds * rate)], rate)
     return path

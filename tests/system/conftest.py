@@ -9,16 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import soundfile
+from clips import beginning
 from msgspec.structs import replace
 from ownmodels import add_model
 from stages import LEAN
 
-from sottovoce.actors.audiofile import decode_file
 from sottovoce.models import Store
 from sottovoce.models.catalogue import ModelFile
 from sottovoce.ops.private import PrivateService, private_service
-from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.journal import Journal
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import UtteranceRow
@@ -40,9 +38,7 @@ def beckett() -> Path:
 @pytest.fixture(scope="session")
 def opening(beckett: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first 3.3 seconds of it, with two utterances: "Ever tried. Ever failed."."""
-    path = tmp_path_factory.mktemp("opening") / "opening.wav"
-    soundfile.write(path, decode_file(beckett)[: round(3.3 * SAMPLE_RATE)], SAMPLE_RATE)
-    return path
+    return beginning(beckett, 3.3, tmp_path_factory.mktemp("opening"))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import soundfile
+from clips import beginning
 from soundserver import PipeWire, SoundServer, sound_server
 from stages import LEAN, wait_idle, wait_until
 
@@ -105,10 +105,7 @@ class Dictation:
 @pytest.fixture(scope="module")
 def said(beckett: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a recording of six words."""
-    path = tmp_path_factory.mktemp("speech") / "said.wav"
-    samples, rate = soundfile.read(beckett)
-    soundfile.write(path, samples[: round(SPOKEN_S * rate)], rate)
-    return path
+    return beginning(beckett, SPOKEN_S, tmp_path_factory.mktemp("speech"))
 
 
 @pytest.fixture(scope="module", params=[SoundServer, PipeWire])

@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import soundfile
+from clips import beginning
 from soundserver import PipeWire, SoundServer, sound_server
 from stages import LEAN, wait_idle, wait_until
 
@@ -28,7 +28,7 @@ from sottovoce.protocol.bus import Subscriber
 from sottovoce.protocol.clocks import SAMPLE_RATE
 from sottovoce.protocol.control import request
 from sottovoce.protocol.journal import Journal
-from sottovoce.protocol.messages import Notice
+from sottovoce.protocol.messages import Notice, SpeechPause
 from sottovoce.protocol.paths import Paths
 from sottovoce.protocol.rows import Recording, UtteranceRow
 from sottovoce.shm import CountersView, RingReader
@@ -36,8 +36,8 @@ from sottovoce.shm import CountersView, RingReader
 SAID = ["ever", "tried", "ever", "failed", "no", "matter", "try", "again"]
 SPOKEN_S = 5.9
 """So long it takes to say that."""
-MIDDLE_S = 3.3
-"""After "Ever failed", and before "No matter": a player needs 0.1 to 0.5 s to begin."""
+MIDDLE = 2
+"""Behind so many pauses of the speaker it happens: after "Ever failed", and 0.7 s before "No matter"."""
 STOPPED_S = 6.0
 """More than the warden allows any stage, and more of a backlog than capture holds back."""
 BACK_S = 2.0 + 2.0
@@ -83,6 +83,8 @@ class Suspended:
     server: SoundServer
     subscriber: Subscriber
     notices: list[Notice] = field(default_factory=list)
+    pauses: int = 0
+    """Of the speaker, since the dictation began."""
 
     @property
     def paths(self) -> Paths:
@@ -111,8 +113,19 @@ class Suspended:
 
     def told(self, text: str) -> bool:
         """Tell whether a notice with these words has come."""
-        self.notices += [event.body for event in self.subscriber.drain() if isinstance(event.body, Notice)]
+        self._drain()
         return any(text in notice.text for notice in self.notices)
+
+    def paused(self) -> bool:
+        """Tell whether the speaker is where something is to happen."""
+        self._drain()
+        return self.pauses >= MIDDLE
+
+    def _drain(self) -> None:
+        for event in self.subscriber.drain():
+            if isinstance(event.body, Notice):
+                self.notices.append(event.body)
+            self.pauses += isinstance(event.body, SpeechPause)
 
     def stop(self, *more: int) -> list[int]:
         """Stop every process, supervisord first, and return them in that order."""
@@ -143,14 +156,15 @@ class Suspended:
 
     def dictate(self, wav: Path, during: Callable[[int], None]) -> list[str]:
         """Dictate a recording, have something happen in its midst (told who plays it), and return what was typed."""
-        self.told("")
+        self._drain()
         self.notices.clear()
+        self.pauses = 0
         before, frames = self.service.text(), self.counted("frames")
         request(self.paths.control, "start")
         wait_until(lambda: self.counted("frames") > frames)
         player = self.server.playing(wav)
         try:
-            self.hear(MIDDLE_S)
+            wait_until(self.paused)
             during(player.pid)
             player.wait(60)
         finally:
@@ -165,10 +179,7 @@ class Suspended:
 @pytest.fixture(scope="module")
 def said(beckett: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a recording of eight words."""
-    path = tmp_path_factory.mktemp("speech") / "said.wav"
-    samples, rate = soundfile.read(beckett)
-    soundfile.write(path, samples[: round(SPOKEN_S * rate)], rate)
-    return path
+    return beginning(beckett, SPOKEN_S, tmp_path_factory.mktemp("speech"))
 
 
 WARM = ('standby = "warm"', "", SoundServer)
@@ -196,7 +207,7 @@ def running(request: pytest.FixtureRequest, said: Path, clock: Path) -> Iterator
             patch.setenv(name, server.environ[name])
         patch.setenv("PYTHONPATH", str(clock))
         with private_service(config=f"[capture]\n{standby}\n{config}{LEAN}") as service:
-            subscriber = Subscriber(service.paths, ("notice",))
+            subscriber = Subscriber(service.paths, ("notice", "speech."))
             try:
                 yield Suspended(service, server, subscriber)
             finally:
