@@ -45,6 +45,7 @@ from sottovoce.protocol.messages import CaptureStarted, Draft, Typed
 from sottovoce.protocol.messages import Event as BusEvent
 from sottovoce.protocol.messages import Final as FinalText
 from sottovoce.protocol.paths import Paths
+from sottovoce.protocol.wrong import explained
 from sottovoce.shm import FRAME_SAMPLES, CountersView, RingReader
 
 GAPS_S: Final = (1.6, 0.8)
@@ -152,7 +153,8 @@ def configuration(settings: Sequence[str]) -> tuple[str, Config]:
     try:
         config = msgspec.convert(tables, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"--config: {error}; `sottovoce config show` lists every key with its default") from error
+        told = explained(error, Config).text
+        raise ConfigError(f"--config: {told}; `sottovoce config show` lists every key with its default") from error
     return as_toml(tables.pop("inject", {})) + as_toml(tables), config
 
 

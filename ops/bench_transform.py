@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import gc
 import json
+import platform
 import random
 import tempfile
 import time
@@ -156,8 +157,8 @@ def run(*, seeds: int, utterances: int = UTTERANCES) -> dict[str, Any]:
         utterances: of each kind in each draw.
 
     Returns:
-        A row for each of `ROWS`: percentiles in microseconds, by the clock and of the processor; how many corrections
-        fired; how many commands and numbers were found in the first 100 utterances of each draw.
+        The version of Python; a row for each of `ROWS`: percentiles in microseconds, by the clock and of the processor;
+        how many corrections fired; how many commands and numbers were found in the first 100 utterances of each draw.
     """
     measured = [(kind, numbers) for numbers in WAYS for kind in KINDS]
     times: dict[tuple[Kind, Numbers], list[tuple[int, int]]] = {row: [] for row in measured}
@@ -179,6 +180,7 @@ def run(*, seeds: int, utterances: int = UTTERANCES) -> dict[str, Any]:
                     done[kind, numbers]["commands"] += step.did in {"command", "case", "escape"}
                     done[kind, numbers]["numbered"] += step.did == "numbers"
     return {
+        "python": platform.python_version(),
         "words": WORDS, "rules": RULES, "corrections": CORRECTIONS, "seeds": seeds, "utterances": utterances * seeds,
         "bound_us": BOUND_US,
         "rows": [_row(name, numbers, times, done) for name, numbers in ROWS],

@@ -153,8 +153,10 @@ def export(
     try:
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", newline="") as out:  # noqa: PTH123
             out.write(text)
+    except FileExistsError as error:
+        raise OpsError(f"{file}: is there already; name a file that is not there yet") from error
     except OSError as error:
-        raise OpsError(f"{file}: cannot be made: {error.strerror}; name a file that is not there yet") from error
+        raise OpsError(f"{file}: cannot be made: {error.strerror}; name a file in a folder of yours") from error
     if as_json:
         print_json({"file": str(file), "corrections": len(corrections)})
     else:

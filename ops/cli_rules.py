@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
@@ -13,11 +13,15 @@ from sottovoce.ops.output import JsonFlag, print_json
 
 if TYPE_CHECKING:
     from sottovoce.actors.transform import Context, Transformer
+    from sottovoce.actors.transform.numbers import Mode as Numbers
     from sottovoce.ops.session import Said, Session
 
 rules_app = typer.Typer(help="The voice commands: list them, try them, check your own.", no_args_is_help=True)
 Language = Annotated[str, typer.Option("--language", "-l", help="By default the one in the configuration.")]
 ModeOption = Annotated[str, typer.Option("--mode", help="dictation, code, verbatim, spelling or command.")]
+NumbersOption = Annotated[
+    str, typer.Option("--numbers", help="explicit, natural or off. By default as in the configuration; English only.")
+]
 Words = Annotated[list[str] | None, typer.Argument(help="What was said.")]
 
 
@@ -32,10 +36,14 @@ def transform(
     language: Language = "",
     stdin: Annotated[bool, typer.Option("--stdin", help="Each line is an utterance; the state carries over.")] = False,
     mode: ModeOption = "dictation",
+    *,
+    numbers: NumbersOption = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Show what would be typed for a spoken text."""
-    _transform(text, stdin=stdin, mode=mode, as_json=as_json, language=language)
+    if stdin == (text is not None):
+        raise typer.BadParameter("say what was said, or --stdin, and not both", param_hint="TEXT")
+    _transform(_session(language, mode, numbers), text, as_json=as_json)
 
 
 @rules_app.command("list")
@@ -106,11 +114,8 @@ def bench_transform(
         print(bench.render(report))
 
 
-def _transform(text: list[str] | None, *, stdin: bool, mode: str, as_json: bool, language: str) -> None:
-    if stdin == (text is not None):
-        raise typer.BadParameter("say what was said, or --stdin, and not both", param_hint="TEXT")
-    session = _session(language, mode)
-    if not stdin:
+def _transform(session: Session, text: list[str] | None, *, as_json: bool) -> None:
+    if text is not None:
         said = session.say(_said(text))
         if as_json:
             print_json(_result(said, session.context))
@@ -134,6 +139,16 @@ def _said(text: list[str] | None) -> str:
     if text is None:
         raise typer.BadParameter("say what was said", param_hint="TEXT")
     return " ".join(text)
+
+
+def _numbers(numbers: str) -> Numbers:
+    from sottovoce.actors.transform.numbers import Mode as Numbers
+
+    known = get_args(Numbers)
+    if numbers not in known:
+        reason = f"{numbers!r} is no way to write numbers; there are: {', '.join(known)}"
+        raise typer.BadParameter(reason, param_hint="--numbers")
+    return cast("Numbers", numbers)
 
 
 def _context(mode: str) -> Context:
@@ -163,7 +178,7 @@ def _load(language: str, *, shipped: bool = False) -> Transformer:
     return Transformer.load(language, own=None if shipped else own(paths.config, language))
 
 
-def _session(language: str, mode: str) -> Session:
+def _session(language: str, mode: str, numbers: str = "") -> Session:
     """Return a session with what goes into a text besides the rules: how numbers are written, what was learned."""
     from msgspec.structs import replace
 
@@ -179,6 +194,8 @@ def _session(language: str, mode: str) -> Session:
     paths = Paths.from_environment()
     config = load_config(paths.config)
     settings = replace(config.transform, language=language or config.transform.language)
+    if numbers:
+        settings = replace(settings, numbers=_numbers(numbers))
     learned = Learned(database_path(paths), settings)
     if database_path(paths).exists() and (wrong := learned.look()) is not None:
         print(wrong, file=sys.stderr)

@@ -61,8 +61,18 @@ _CASED: Final = (
     "title case the lord of the rings",
     "set camel case get user name comma please",
 )
-_IN_CODE: Final = ("total plus equals price times two", "user dot name equals quote ada quote", "if x equals y colon")
-_SPELLED: Final = ("alpha bravo three", "capital alpha delta alpha", "see dash tea underscore zero")
+_IN_CODE: Final = (
+    "total plus equals price times two",
+    "user dot name equals quote ada quote",
+    "if x equals y colon",
+    "x equals open bracket one comma minus two point five close bracket",
+)
+_SPELLED: Final = (
+    "alpha bravo three",
+    "b as in boy, n for November",
+    "capital alpha delta alpha",
+    "see dash tea underscore zero",
+)
 _LEARNED: Final = (
     Correction(heard="arkon", write="Archon", match="sound", number=1),
     Correction(heard="my email", write="me@example.com", number=2),
@@ -130,11 +140,14 @@ def as_markdown(transformer: Transformer, *, english: bool) -> str:
 
 _HOW: Final = """
 Models write punctuation of their own around the pauses beside a command; with it and without it the same is written.
+Only the end of a sentence stays, behind a command that closes something or is a word ("at example dot com. Then ...").
 Capitals do not matter. The longest phrase that fits is the one that is heard.
 
-A command that is a noun is a word after "a", "the", "my" and the like, and in well-known phrases ("colon cancer",
-"slash prices"): `sottovoce rules list --json` has them under `plain`. "Where" says what else must hold. What is not in
-the tables is words: hash, pound, plus, equals, pipe, mister, doctor and one are left alone in prose.
+Outside of `code` a command that is a noun is a word after "a", "the", "my" and the like ("put a comma there", "a big
+question mark"), after "the" and the like also one that opens what nothing closes, and in well-known phrases ("colon
+cancer", "slash prices"): `sottovoce rules list --json` has them under `plain`. Behind "new line" a comma, a period or
+the like with words behind it is a word. "Where" says what else must hold. What is not in the tables is words: hash,
+pound, plus, equals, pipe, mister, doctor and one are left alone in prose.
 
 """
 
@@ -147,9 +160,11 @@ and months (march, may and august: in full dates); not after a decimal point, an
 
 _MODES: Final = """
 `dictation` is prose. `code` has a table of its own as well, below, and puts no capitals; the mark with which the
-model ends a sentence goes, and a letter by itself is small. In `verbatim` every word is a word. In `spelling` words
-are letters. In `command` only commands are heard, and nothing else is typed. A mode can also be chosen with
-`sottovoce mode`, or by the application that has the focus: [operations.md](operations.md#modes).
+model ends a sentence goes, a letter by itself is small, and a number beside an operator, a bracket, a comma or a
+keyword such as "return" is digits. In `verbatim` every word is a word. In `spelling` words
+are letters, and a word that a letter is likened to is not written ("b as in boy"). In `command` only commands are
+heard, and nothing else is typed. A mode can also be chosen with `sottovoce mode`, or by the application that has the
+focus: [operations.md](operations.md#modes).
 """
 
 _LEARN: Final = """
@@ -218,8 +233,9 @@ def _how(transformer: Transformer) -> str:
 def _numbers(transformer: Transformer) -> str:
     told = (
         f"{_said(sorted(TRIGGERS))} are commands: they go, and digits follow. {_said(sorted(CONTEXT))} stay, and the "
-        "number after them is digits. Besides, years, decades, full dates, and three or more numbers with points "
-        "between them are written as digits where nothing else can be meant, and what the model has already written as "
+        'number after them is digits. As verbs they are words ("we release two builds"). Besides, years, decades, full '
+        "dates, and three or more numbers with points between them are written as digits where nothing else can be "
+        "meant, and what the model has already written as "
         'digits stays as it is. All that is `[transform] numbers = "explicit"`, the default. With `"natural"` digits '
         'are written wherever people write them; `"off"` leaves all numbers words.'
     )
@@ -237,6 +253,8 @@ def _escapes(transformer: Transformer, *, english: bool) -> str:
         f"{_said(rules.escape)}, said before a command{numbers}, makes its words plain words, however many they are, "
         "and is itself not written."
     )
+    if rules.not_behind:
+        told += ' Where they are words themselves ("as they say", "he took it literally") they stay.'
     if rules.reporting:
         told += f" After {_said(rules.reporting)} an opening mark stays a command."
     return _filled(told) + "\n" + ("\n" + _tried(transformer, _ESCAPED) if english else "")
@@ -318,7 +336,7 @@ def _written(write: str) -> str:
         if write.endswith(end):
             return f"{_written(write.removesuffix(end))} and {SHOWN[end]}"
     if not write.strip():
-        return "space"
+        return "space" if write else "nothing"
     fence = "`` " if "`" in write else "`"
     if "``" in write:
         fence = "```` "

@@ -346,4 +346,7 @@ def load_config(path: Path) -> Config:
     try:
         return msgspec.toml.decode(data, type=Config)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}; `sottovoce config show` lists every key with its default") from error
+        from sottovoce.protocol.wrong import explained  # 1 ms that only a wrong file needs
+
+        told = explained(error, Config).text
+        raise ConfigError(f"{path}: {told}; `sottovoce config show` lists every key with its default") from error

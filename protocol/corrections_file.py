@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from sottovoce.protocol.correction import Correction, check_modes
+from sottovoce.protocol.wrong import explained
 
 Format: TypeAlias = Literal["toml", "csv"]
 FORMATS: Final[tuple[Format, ...]] = ("toml", "csv")
@@ -84,7 +85,11 @@ def read(text: str, form: Format) -> list[Found]:
             correction = msgspec.convert(table, Correction)
             check_modes(correction.modes)
             found.append(Found(line, correction))
-        except (ValueError, msgspec.ValidationError) as error:
+        except msgspec.ValidationError as error:
+            wrong = explained(error, Correction)
+            at = _line_of(text, line, wrong.key) if form == "toml" else 0
+            reasons.append(f"{f'line {at}' if at else where}: {wrong.text}")
+        except ValueError as error:
             reasons.append(f"{where}: {error}")
     first: dict[tuple[str, tuple[str, ...]], int] = {}
     for number, (line, correction) in enumerate(found, 1):
@@ -142,6 +147,17 @@ def _from_toml(text: str) -> list[_Table]:
     ]
 
 
+def _line_of(text: str, begin: int, key: str) -> int:
+    """Return the line with a key of the table that begins in a line, both from 1; 0 where it is not found."""
+    lines = text.splitlines()
+    for at in range(begin, len(lines)) if begin and key else ():
+        if lines[at].lstrip().startswith("["):
+            return 0
+        if re.match(rf"\s*{re.escape(key)}\s*=", lines[at]):
+            return at + 1
+    return 0
+
+
 def _outside_strings(text: str) -> list[int]:
     """Return the lines with a table's header that is none of a string: what is before it can be read by itself."""
     lines, begin = [], 0
@@ -178,7 +194,8 @@ def _from_csv(text: str) -> list[_Table]:
 def _from_row(header: list[str], row: list[str]) -> dict[str, Any] | str:
     if len(row) != len(header):
         return f"{len(row)} fields, where the header has {len(header)}"
-    table: dict[str, Any] = {name: text for name, text in zip(header, row, strict=True) if text}
+    cells = zip(header, row, strict=True)
+    table: dict[str, Any] = {name: text for name, text in cells if text or name in {"heard", "write"}}
     for name in _COUNTS:
         if name in table:
             if not re.fullmatch(r"[0-9]{1,19}", table[name]):

@@ -28,7 +28,8 @@ class Casing:
         self.capitals |= {k.replace("'", "’"): v.replace("'", "’") for k, v in self.capitals.items()}
         self._abbreviations = frozenset(rules.abbreviations)
         self._function_words = frozenset(rules.function_words)
-        self._ordinary_words = self._function_words | frozenset(rules.ordinary_words)
+        self.ordinary_words = self._function_words | frozenset(rules.ordinary_words)
+        """Words of every day: a capital of theirs can only have come from the start of a sentence."""
         self._small_words = frozenset(rules.small_words)
         self.keywords = frozenset(rules.keywords)
         """In code, words that are no names of functions."""
@@ -66,7 +67,7 @@ class Casing:
         if not core[:1].isupper() or not (core[1:].islower() or len(core) == 1):
             return word
         lower = core.lower()
-        known = self._function_words if named else self._ordinary_words
+        known = self._function_words if named else self.ordinary_words
         if lower in known or lower.partition("'")[0] in self._function_words:
             return word[:first] + word[first].lower() + word[first + 1 :]
         return word

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, cast
 
 from sottovoce.actors.transform.casing import CLOSERS, OPENERS, Casing
 from sottovoce.actors.transform.context import Caps, Case, Context, Style
 from sottovoce.actors.transform.heard import MARKS, TERMINATORS
+from sottovoce.actors.transform.identifier import SEPARATORS, lengthened
 from sottovoce.actors.transform.rulebook import Does, Rule
 
+_IN_ADDRESS: Final = frozenset({"@", "://", "."})
+"""Marks that no space parts from the words beside them in a mail or web address alone, outside of code."""
+_SITES: Final = frozenset({"www", "http", "https"})
 _AROUND = OPENERS + CLOSERS + MARKS  # MARKS as well: "?»" is no word
-_SEPARATORS: Final = {"camel": "", "pascal": "", "snake": "_", "kebab": "-", "constant": "_"}
-_NAME_PARTS: Final = re.compile(r"\w+")
 
 
 class Composer:
@@ -20,8 +21,8 @@ class Composer:
 
     __slots__ = (
         "_caps", "_case", "_casing", "_code", "_context", "_cut", "_doubled", "_fresh", "_glue", "_line",
-        "_mark", "_named_on", "_open", "_opened", "_paused", "_pending", "_phrase", "_pieces", "_spoken", "_styled",
-        "_typography", "_words_last",
+        "_mark", "_named_on", "_open", "_opened", "_paused", "_pending", "_phrase", "_pieces", "_raised", "_spoken",
+        "_styled", "_typography", "_words_last",
     )  # fmt: skip
 
     def __init__(self, casing: Casing, context: Context) -> None:
@@ -41,6 +42,7 @@ class Composer:
         # Asked once a word, where else each of the three would be.
         self._styled = bool(context.caps or context.pending or self._code)
         self._pieces: list[str] = []
+        self._raised = -1  # the piece with the last word that got its capital from the start of a sentence
         # The next word's capital may be there only because the engine took it for the start of a sentence.
         self._fresh = True
         self._named_on = False  # the word after that has a capital too, so both may be a name
@@ -139,13 +141,16 @@ class Composer:
             self._pending = "" if what == "end" else cast(Style, what)
         self._styled = bool(self._caps or self._pending or self._code)
 
-    def command(self, rule: Rule, trail: str) -> None:
-        """Add a command; `trail` is what the engine put after its words."""
+    def command(self, rule: Rule, trail: str, *, last: bool = True) -> None:
+        """Add a command; `trail` is what the engine put after its words, which are the `last` ones or not."""
         if self._phrase:
             self._end_phrase()
+        if self._raised >= 0 and rule.attach == "both" and rule.write in _IN_ADDRESS:
+            self._lower_address(whole=rule.write != ".")
         opening = rule.attach == "right" and (rule.opens != "" or rule.write in self._typography.opening)
         closing = rule.attach == "left" and rule.case == "same"
         keeps = rule.keeps.replace(".", "") if closing and self._cut else rule.keeps
+        within = self._words_last and not self._cut and self._mark not in TERMINATORS
         dropped = self._take_back(keeps) + trail
         if opening or closing:  # an aside of its own keeps its full stop: "He left. (So did I.)"
             aside = self._case == "start" and bool(self._pieces)
@@ -155,15 +160,7 @@ class Composer:
         ended, line = self._mark, self._line
         if closing and self._case == "start" and self._mark in {"?", "!"}:
             self._case = "free"  # "Really?" he asked.
-        if closing and self._doubled and self._words_last and self._pieces[-1].endswith(rule.write):
-            self._doubled = False
-        elif self._spoken or rule.write != self._mark:  # else it serves: "in the U.S." and a spoken period
-            self._pieces.append(self._beside(rule))
-            # "et cetera period": the period of the abbreviation serves for the full stop.
-            self._note(rule.write, spoken=not (rule.write[-1:] == "." and rule.write[-2:-1].isalpha()))
-            self._line = rule.write[-1:] == "\n"
-        else:
-            self._spoken = True
+        self._mark_for(rule, closing=closing)
         self._opened, self._paused = (rule.write if rule.attach == "right" else ""), False
         self._glue = rule.attach in {"right", "both"}
         if rule.goes_on and (ended in rule.goes_on if ended else line and self._case == "inside"):
@@ -177,6 +174,40 @@ class Composer:
         elif rule.closes:
             self._open = tuple(name for name in self._open if name != rule.closes)
         self._words_last = False
+        if trail and not TERMINATORS.isdisjoint(trail) and not self._code:
+            self._end_sentence(rule, trail, within=within, last=last)
+
+    def _mark_for(self, rule: Rule, *, closing: bool) -> None:
+        """Write the mark of a command, unless the engine wrote it already."""
+        last = self._pieces[-1] if self._words_last else ""
+        if closing and self._doubled and last.endswith(rule.write):
+            self._doubled = False
+        elif last and last[-1] in CLOSERS and rule.write in MARKS and last.rstrip(CLOSERS).endswith(rule.write):
+            self._spoken = True  # the engine put it inside its quotation marks
+        elif self._spoken or rule.write != self._mark:  # else it serves: "in the U.S." and a spoken period
+            self._pieces.append(self._beside(rule))
+            mark = rule.write[-1:]
+            self._mark = mark if mark in MARKS else ""
+            # "et cetera period": the period of the abbreviation serves for the full stop.
+            self._spoken = mark != "." or not rule.write[-2:-1].isalpha()
+            self._line = mark == "\n"
+        else:
+            self._spoken = True
+
+    def _end_sentence(self, rule: Rule, trail: str, *, within: bool, last: bool) -> None:
+        """End the sentence behind a command as the engine did, if the command is a word of it or closes `within` it."""
+        closes = rule.closes or rule.write in self._typography.closing
+        if not (within if closes else _is_word(rule)):
+            return
+        if last and not any(piece[:1] == " " for piece in self._pieces[1:]):  # an address by itself is no sentence
+            self._case = "free"
+            return
+        mark = "".join(mark for mark in trail if mark in TERMINATORS)
+        if mark != "." or self._pieces[-1][-1:] != ".":  # that of an abbreviation serves
+            self._pieces[-1] += self._typography.before(mark[0]) + mark
+        self._note(mark, spoken=False)
+        self._case = "start" if len(mark) == 1 and mark != "…" else "free"
+        self._words_last = True
 
     def has_open(self, pair: str) -> bool:
         """Whether the pair of this name was opened and not yet closed."""
@@ -186,6 +217,11 @@ class Composer:
     def begins_line(self) -> bool:
         """Whether what comes next begins a line."""
         return self._line
+
+    @property
+    def begun_line(self) -> bool:
+        """Whether what comes next begins a line that was asked for."""
+        return self._line and self._spoken
 
     @property
     def opens_bracket(self) -> bool:
@@ -204,12 +240,14 @@ class Composer:
         write = rule.write
         if self._case == "start" and write[:1].isalpha() and not self._code:
             write = self._casing.raised(write)  # "Etc. etc."
+        elif self._caps == "upper" and not self._code:
+            write = write.upper()
         lead = "" if self._glue else " " if rule.attach in {"right", "none"} else ""
         if self._code and rule.calls and self._behind_name():
             lead = ""
         if self._typography.spaces and write and not self._code:
             if not self._glue and rule.attach == "left":
-                lead = self._typography.before(write[0])
+                lead = self._typography.before(write[0], behind=self._mark)
             elif rule.attach == "right":
                 write += self._typography.after(write[-1])
         return lead + write
@@ -223,10 +261,28 @@ class Composer:
         name = last.lstrip()
         return (name[-1:].isalnum() or name[-1:] == "_") and not (whole and name.lower() in self._casing.keywords)
 
+    def _lower_address(self, *, whole: bool) -> None:
+        """Take back the capital of an address that is being written, if it came from the start of a sentence.
+
+        Before its end is there, and it is not `whole`, only that of "www" and the like. A name with capitals keeps all.
+        """
+        if self._raised >= len(self._pieces):  # it was nothing but marks, and went
+            return
+        first, *rest = self._pieces[self._raised :]
+        word = first.lstrip()
+        if not whole and word.lower() not in _SITES:
+            return
+        same = (len(word) == 1 or word[1:].islower()) and all(piece == piece.lower() for piece in rest)
+        if same and not any(piece[:1].isspace() for piece in rest):
+            self._pieces[self._raised] = first.lower()
+        self._raised = -1
+
     def _lone(self, chunk: str, written: str) -> None:
         """Add marks that the engine wrote apart from any word."""
-        self._pieces.append(written if self._glue else self._typography.parted(chunk[0]) + written)
-        self._glue = chunk[-1] in self._typography.opening
+        opens = chunk[-1] in self._typography.opening  # then it stands before a word, whatever else is in it
+        lead = "" if self._glue else " " if opens else self._typography.parted(chunk[0])
+        self._pieces.append(lead + written)
+        self._glue = opens
         if self._glue and not self._code:
             self._pieces[-1] += self._typography.after(chunk[-1])
         elif self._case == "start" and chunk[-1] in self._typography.closing:
@@ -253,6 +309,7 @@ class Composer:
         """Return a word with the capital that its place gives it, and with the spaces that its marks have."""
         written = self._casing.listed(chunk, core)
         if self._case == "start":
+            self._raised = len(self._pieces)
             written = self._casing.raised(written)
         elif self._fresh and self._case == "inside":
             joined = self._glue and self._mark == "" and self._pieces and self._pieces[-1][-1:] in {"@", "_"}
@@ -293,26 +350,20 @@ class Composer:
         Returns:
             Whether it is one: no name was asked for, or an engine's "&" is no part of it.
         """
-        if self._phrase not in _SEPARATORS and self._pending not in _SEPARATORS:
-            return False
-        if not _NAME_PARTS.search(chunk):
-            self._end_phrase(pending=True)
+        style = self._phrase or self._pending
+        if style not in SEPARATORS:
             return False
         kept = chunk.rstrip(MARKS)
-        parts = [part.lower() for part in _NAME_PARTS.findall(kept.replace("'", "").replace("’", ""))]
-        style = self._phrase or self._pending
         begun = bool(self._phrase)
-        if style in {"camel", "pascal"}:
-            lead = 0 if begun or style == "pascal" else 1
-            parts[lead:] = [part.capitalize() for part in parts[lead:]]
-        elif style == "constant":
-            parts = [part.upper() for part in parts]
-        separator = _SEPARATORS[style]
-        text = separator.join(parts)
+        text = lengthened(style, kept, begun=begun)
+        if not text:
+            self._end_phrase(pending=True)
+            return False
+        text += chunk[len(kept) :]
         if begun:
-            self._pieces[-1] += separator + text + chunk[len(kept) :]
+            self._pieces[-1] += text
         else:
-            self._pieces.append(("" if self._glue else " ") + text + chunk[len(kept) :])
+            self._pieces.append(text if self._glue else " " + text)
         self._pending = ""
         self._phrase = style if kept == chunk else ""
         self._styled = bool(self._caps or self._phrase or self._code)
@@ -333,6 +384,8 @@ class Composer:
         if not self._words_last:
             return ""
         piece = self._pieces[-1]
+        if piece[-1] not in MARKS:  # mostly
+            return ""
         end = len(piece)
         while end and piece[end - 1] in MARKS and piece[end - 1] not in keeps:
             end -= 1
@@ -354,3 +407,9 @@ class Composer:
         mark = text[-1:]
         self._mark = mark if mark in MARKS else ""
         self._spoken = spoken
+
+
+def _is_word(rule: Rule) -> bool:
+    """Whether what a command writes belongs to a word, or is one: 's, .com, %, etc."""
+    last = rule.write[-1:]
+    return last.isalnum() or rule.write[-2:-1].isalpha() or (rule.attach == "left" and last not in MARKS)

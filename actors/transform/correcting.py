@@ -62,16 +62,21 @@ class Correcting(Composer):
         self._write()
         Composer.style(self, does, trail)
 
-    def command(self, rule: Rule, trail: str) -> None:
+    def command(self, rule: Rule, trail: str, *, last: bool = True) -> None:
         """Add a command."""
         if self._waiting:
             self._write()
-        Composer.command(self, rule, trail)
+        Composer.command(self, rule, trail, last=last)
 
     @property
     def begins_line(self) -> bool:
         """Whether what comes next begins a line."""
         return not self._waiting and super().begins_line
+
+    @property
+    def begun_line(self) -> bool:
+        """Whether what comes next begins a line that was asked for."""
+        return not self._waiting and super().begun_line
 
     @property
     def opens_bracket(self) -> bool:

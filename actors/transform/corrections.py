@@ -24,7 +24,7 @@ import msgspec
 
 from sottovoce.actors.transform.casing import CLOSERS
 from sottovoce.actors.transform.common import Lexicon, lexicon
-from sottovoce.actors.transform.fillers import ANSWERS, FILLERS
+from sottovoce.actors.transform.fillers import ANSWERS, FILLERS, NAMING
 from sottovoce.actors.transform.heard import MARKS
 from sottovoce.actors.transform.lookup import Lookup, Match, Piece, longest
 from sottovoce.actors.transform.profanity import PROFANE, masked
@@ -157,7 +157,7 @@ def rewritten(lookup: Lookup, chunks: list[str]) -> tuple[list[str], tuple[Fired
         piece = pieces[at]
         if piece is None or at < done:
             continue
-        filler = piece.filler and not _answers(piece, chunks[at + 1 : at + 2])
+        filler = piece.filler and not _means(piece, chunks[max(at - 1, 0) : at], chunks[at + 1 : at + 2])
         match = None if filler else longest(pieces, at)
         if match is None and not (filler or piece.profane):
             continue
@@ -245,8 +245,10 @@ def _led(lead: str, chunk: str) -> str:
     return Name(lead + chunk) if isinstance(chunk, Name) else lead + chunk
 
 
-def _answers(filler: Piece, following: Sequence[str]) -> bool:
-    """Whether a filler and the chunk behind it, if there is one, are an answer."""
+def _means(filler: Piece, before: Sequence[str], following: Sequence[str]) -> bool:
+    """Whether a filler says something: by the chunk before it, if there is one, or with the one behind it."""
+    if any(chunk.lower() in NAMING for chunk in before):
+        return True
     return not filler.trail and any((filler.word, chunk.lower().rstrip(_TRAILS)) in ANSWERS for chunk in following)
 
 

@@ -19,3 +19,7 @@ FILLERS: Final[dict[str, frozenset[str]]] = {
 """By language, in lower case."""
 ANSWERS: Final = frozenset({("uh", "huh"), ("uh", "oh")})
 """A filler and the word behind it that together are an answer, in lower case: they stay."""
+NAMING: Final = frozenset(
+    {"word", "literal", "literally", "wort", "wörtlich", "palabra", "literalmente", "mot", "parola", "palavra", "слово"}
+)
+"""Behind them, in any language, a filler is named and stays: "the word um"."""

@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from sottovoce.actors.transform.asking import escaped
-from sottovoce.actors.transform.numbers import Mode, converted, says_number
-from sottovoce.actors.transform.numerals import odd_of
+from sottovoce.actors.transform.numbers import Beside, Mode, converted, says_number
+from sottovoce.actors.transform.words import odd_of
 
 MARKS: Final = ".,;:?!…–—-"
 """What engines put beside a word of their own accord. It is no part of the word when phrases are looked for."""
@@ -27,14 +27,14 @@ class Heard:
 
     __slots__ = ("_numbers", "bare", "chunks", "words")
 
-    def __init__(self, text: str, numbers: Mode = "off") -> None:
+    def __init__(self, text: str, numbers: Mode = "off", beside: Beside | None = None) -> None:
         if not text.isprintable():
             text = _UNTYPABLE.sub(" ", text)
         self._numbers = numbers
         chunks, words = text.split(), text.lower().split()
         odd = odd_of(words)
-        if numbers != "off" and says_number(words, odd, natural=numbers == "natural"):
-            changed = converted(chunks, words, odd, natural=numbers == "natural")
+        if numbers != "off" and says_number(words, odd, natural=numbers == "natural" or beside is not None):
+            changed = converted(chunks, words, odd, natural=numbers == "natural", beside=beside)
             if changed is not None:
                 chunks, words = changed
                 odd = odd_of(words)

@@ -14,8 +14,8 @@ from sottovoce.protocol.correction import MOST_WORDS, Correction
 
 _LEADS: Final = OPENERS + "¿¡"
 _TRAILS: Final = MARKS + CLOSERS
-_KEPT: Final = 8192
-"""Other chunks whose meaning is kept; then all is forgotten, and found out again: about 2 MB."""
+_KEPT: Final = 16384
+"""Other chunks whose meaning is kept; then all is forgotten, and found out again: about 4 MB."""
 
 
 class _Node:

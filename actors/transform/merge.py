@@ -14,7 +14,21 @@ _T = TypeVar("_T", Toggle, CaseRule, ModeRule, EditRule)
 
 _WORDS: Final = (
     *("reporting", "determiners", "capitals", "abbreviations", "function_words", "small_words", "operands"),
-    *("numerals", "ordinary_words", "domains", "possessives", "keywords"),
+    *(
+        "numerals",
+        "ordinary_words",
+        "domains",
+        "possessives",
+        "keywords",
+        "likening",
+        "numbered",
+        "owners",
+        "verbs",
+        "being",
+        "asked",
+        "articles",
+        "adjectives",
+    ),
 )
 """The lists of words, which are joined."""
 
@@ -63,6 +77,7 @@ def merged(base: Rules, mine: Rules) -> Rules:
         noun_capitals=base.noun_capitals or mine.noun_capitals,
         escape=left(base.escape) + mine.escape,
         plain=left(base.plain) + mine.plain,
+        not_behind={**base.not_behind, **mine.not_behind},
         spelling={**base.spelling, **mine.spelling},
         rule=(*rules_left(), *map(paired, mine.rule)),
         toggle=tables_left(base.toggle) + mine.toggle,

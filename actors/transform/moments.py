@@ -5,18 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from sottovoce.actors.transform.numerals import (
-    DECADES,
-    ORDINALS,
-    TEENS,
-    TENS,
-    Run,
-    Words,
-    listed,
-    ordinal,
-    run,
-    suffixed,
-)
+from sottovoce.actors.transform.numerals import Run, ordinal, run, suffixed
+from sottovoce.actors.transform.vocabulary import DECADES, OH, ORDINALS, TEENS, TENS, listed
+from sottovoce.actors.transform.words import Words
 
 MONTHS: Final = {
     month.lower(): month
@@ -30,7 +21,27 @@ _VERBS: Final = frozenset({"march", "may"})
 _MINUTES: Final = {"five": 5, "ten": 10, "twenty": 20, "quarter": 15, "half": 30}
 _TO: Final = frozenset({"at", "it's", "about", "until", "till", "by", "around", "nearly", "almost"})
 """Before "ten to four" they make it a time and not a score."""
+_AFTER_TIMES: Final = listed(
+    "a am p pm a.m p.m o'clock in on at and or but for until till so then when if as because before after from by to"
+    " with without today tomorrow tonight yesterday this next every each sharp already now please exactly here there"
+    " i i'm we he she it they you the that is was my our his her their will would not"
+    " comma period full question exclamation new colon semicolon dash hyphen close open"
+    " monday tuesday wednesday thursday friday saturday sunday"
+) | {""}
+"""After "a quarter to two" they leave it a time; a noun would be what there are two of."""
+MEASURES: Final = listed(
+    "gallon pound kilo kilogram gram ounce litre liter piece dozen bottle pack box share head barrel ton unit night"
+    " hour day week month year minute mile yard foot meter metre pop"
+)
+"""Before "a" and one of them two numbers are a price: "three fifty a gallon"."""
 STREETS: Final = frozenset({"street", "avenue", "road", "drive", "lane", "boulevard", "st", "ave", "rd"})
+_NO_YEAR: Final = frozenset({"at", "for", "only", "cost", "costs", "pay", "paid"})
+"""Before "nineteen oh five" they make it a time, or a price."""
+_TIMES: Final = frozenset({"a", "p", "am", "pm", "a.m", "p.m", "train", "bus", "flight", "ferry"})
+"""After "nineteen oh five" they make it a time."""
+OPEN_MONTHS: Final = frozenset({"march", "may", "august"})
+"""Those that are other words too, or names, so that they have a capital in dates alone."""
+_SUFFIXES: Final = frozenset({"st", "nd", "rd", "th"})
 _DAY: Final = re.compile(r"\d{1,2}(?:st|nd|rd|th)?")
 _NEAR: Final = MONTHS.keys() | listed(
     "in since until till by before after from during circa of year between early late mid copyright"
@@ -93,6 +104,14 @@ def year(words: Words, at: int, spoken: Run) -> Found | None:
     return Found([text], spoken.end)
 
 
+def year_with_oh(words: Words, at: int, spoken: Run) -> Found | None:
+    """Return the year that a century and an "oh" make wherever they stand, "nineteen oh five", but for a time."""
+    if len(spoken.parts) != 3 or words.word[at + 1] not in OH or words.before(at) in _NO_YEAR:
+        return None
+    text = None if _counts(words, spoken.end) or words.next(spoken.end) in _TIMES else year_of(spoken)
+    return None if text is None else Found([text], spoken.end)
+
+
 def _hundreds(words: Words, at: int, end: int) -> bool:
     """Whether a number is a year said in hundreds, "since nineteen hundred", "in eighteen hundred and five"."""
     if words.word[at] not in {"seventeen", "eighteen", "nineteen"} or words.before(at) not in _SINCE:
@@ -139,12 +158,33 @@ def date(words: Words, at: int, *, whole: bool) -> Found | None:
         again = words.before(at) == "of" and _is_day(words.before(at - 1))  # the second of March, second to none
         found = None if again else _year_after(words, end, rest)
         if found is not None:
-            return Found([month, f"{day},", *found.texts], found.end)  # the comma is written, heard or not
+            mark = words.shut[end - 1] if len(found.texts) > 1 else ","  # written, heard or not
+            return Found([month, day + mark, *found.texts], found.end)
         return None if again or rest or whole or not sure else Found([month, day], end)
     spoken = run(words, at + 1)
     if spoken is None or (text := year_of(spoken)) is None or _counts(words, spoken.end):
         return None
     return Found([month, text], spoken.end)
+
+
+def named_month(words: Words, at: int) -> Found | None:
+    """Return a month's name with its capital where the day or the year beside it was written in digits by an engine."""
+    left, right = words.before(at), words.next(at + 1)
+    nth = left if left != "of" else words.before(at - 1)
+    dated = any(_is_nth(word) for word in (nth, right))
+    if right.isdecimal():
+        after = words.word[at + 2 : at + 3]
+        full = len(right) <= 2 and _is_year(after[0] if after else "")
+        dated = dated or full or (_is_year(right) and (left in _NEAR or _DAY.fullmatch(left) is not None))
+    return Found([MONTHS[words.word[at]]], at + 1) if dated else None
+
+
+def _is_nth(word: str) -> bool:
+    return word[-2:] in _SUFFIXES and word[:-2].isdecimal() and len(word) < 5 and int(word[:-2]) < 32
+
+
+def _is_year(word: str) -> bool:
+    return len(word) == 4 and word.isdecimal() and word[:2] in {"18", "19", "20"}
 
 
 def _is_day(word: str) -> bool:
@@ -167,7 +207,11 @@ def _day(words: Words, at: int) -> tuple[str, int, tuple[int, ...]]:
 
 
 def _year_after(words: Words, end: int, rest: tuple[int, ...]) -> Found | None:
-    """Return the year after a day: what was said on in `rest`, or else what follows."""
+    """Return the year after a day: what was said on in `rest`, or else what follows, with a "comma" if one is said."""
+    if not rest and end + 1 < len(words.word) and words.word[end] == "comma":
+        pauses = {words.shut[end - 1], words.shut[end]}
+        found = _year_after(words, end + 1, ()) if pauses <= {"", ","} and words.word[end + 1] != "comma" else None
+        return None if found is None else Found([f"comma{words.shut[end]}", *found.texts], found.end)
     if rest:
         spoken: Run | None = Run(rest, end)
     elif end < len(words.word) and (words.link[end - 1] or words.shut[end - 1] == ","):
@@ -196,9 +240,10 @@ def _day_first(words: Words, at: int, *, whole: bool) -> Found | None:
 
 def year_after_day(words: Words, at: int) -> Found | None:
     """Return the year at a word that follows a month and a day in digits ("March 3, twenty twenty five")."""
-    if at < 2 or words.word[at - 2] not in MONTHS or words.shut[at - 1] not in {"", ","}:
+    day = at - (words.word[at - 1] == "comma")
+    if day < 2 or words.word[day - 2] not in MONTHS or words.shut[day - 1] not in {"", ","}:
         return None
-    return _year_after(words, at, ()) if _DAY.fullmatch(words.word[at - 1]) else None
+    return _year_after(words, at, ()) if _DAY.fullmatch(words.word[day - 1]) else None
 
 
 def clock(words: Words, at: int, spoken: Run) -> Found | None:
@@ -246,7 +291,10 @@ def past(words: Words, at: int) -> Found | None:
     spoken = run(words, end + 1)
     if spoken is None or len(spoken.parts) != 1 or not 1 <= spoken.parts[0] <= 12:
         return None
-    if words.next(spoken.end) in COUNTED or words.next(spoken.end) in TENS:
+    after = words.next(spoken.end)
+    if after in COUNTED or after in TENS:
+        return None
+    if side == "to" and after not in _AFTER_TIMES and words.before(at) not in _TO:  # lend a quarter to two friends
         return None
     hour = spoken.parts[0]
     if side == "to":

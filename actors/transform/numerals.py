@@ -1,4 +1,4 @@
-"""How English says numbers: its number words, and the readings of a run of them.
+"""How English says numbers: the readings of a run of number words.
 
 A run is read by descent, not by regular expressions: "one hundred and twenty five thousand" is a sum of groups,
 "nineteen fifty" two numbers put side by side, "four oh four" three digits, "three point one one point four" parts with
@@ -9,124 +9,13 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from sottovoce.actors.transform.vocabulary import DIGITS, OH, ORDINALS, POINTS, SCALES, TEENS, TENS, UNIT_ORDINALS
+from sottovoce.actors.transform.words import Words
 
-def listed(words: str) -> frozenset[str]:
-    """Return the words of a text."""
-    return frozenset(words.split())
-
-
-def _counted(words: str, start: int, step: int = 1) -> dict[str, int]:
-    return {word: start + step * index for index, word in enumerate(words.split())}
-
-
-DIGITS: Final = _counted("zero one two three four five six seven eight nine", 0) | {"nought": 0}
-TEENS: Final = _counted("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen", 10)
-TENS: Final = _counted("twenty thirty forty fifty sixty seventy eighty ninety", 20, 10) | {"fourty": 40}
-SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-OH: Final = frozenset({"oh", "o"})
-POINTS: Final = frozenset({"point", "dot"})
-UNIT_ORDINALS: Final = _counted("first second third fourth fifth sixth seventh eighth ninth", 1)
-ORDINALS: Final = (
-    UNIT_ORDINALS
-    | _counted("tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth", 10)
-    | _counted("twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth", 20, 10)
-)
-DECADES: Final = _counted("twenties thirties forties fifties sixties seventies eighties nineties", 20, 10) | {
-    "tens": 10,
-    "hundreds": 0,
-}
-
-NUMBERS: Final = frozenset({*DIGITS, *TEENS, *TENS, *ORDINALS, *DECADES, "hundred", "hundredth", *SCALES})
-"""A text without one of these holds nothing to convert."""
-
-DETERMINERS: Final = listed(
-    "a an the my your his her its our their this that these those which what whose every each any some no"
-)
-_FIGURES: Final = frozenset("0123456789")
 _LONE: Final = DIGITS | TEENS | TENS
 _SIZES: Final = SCALES.keys() | {"hundred"}
 _ON: Final = _LONE.keys() | OH | _SIZES
 """What goes on with a number."""
-_PARTS: Final = NUMBERS | OH | POINTS | {"and"}
-_LEAD: Final = "\"'“‘([{«"
-_TRAIL: Final = ".,;:?!…–—-\"'”’)]}»"
-
-
-def odd_of(words: list[str]) -> list[int]:
-    """Return the indices of the words that are not of letters alone: what looks into words need see no others."""
-    return [index for index, word in enumerate(words) if not word.isalpha()]
-
-
-class Words:
-    """The words of an utterance, with hyphened numbers taken apart. The lists run side by side, one entry a word."""
-
-    __slots__ = ("cardinals", "chunk", "chunks", "last", "link", "runs", "shut", "word")
-
-    def __init__(self, chunks: list[str], lower: list[str], odd: list[int]) -> None:
-        """Take the chunks of an utterance, the same in lower case, and what `odd_of` returns of these."""
-        size = len(chunks)
-        self.chunks = chunks
-        self.word = lower.copy() if odd else lower
-        """In lower case, without what stands around it."""
-        self.chunk = list(range(size))
-        """Index of the chunk that a word is in."""
-        self.link = [True] * size
-        """Whether nothing but a space or a hyphen parts the word from the next one."""
-        self.shut = [""] * size
-        """What follows the word in its chunk."""
-        self.last = [True] * size
-        """Whether the word is its chunk's last."""
-        self.runs: dict[int, Run | None] = {}
-        """Those that were read, by the index of their first word; half of them are asked for again."""
-        self.cardinals: dict[int, tuple[int, int] | None] = {}
-        for index in reversed(odd):  # from the end, since what is taken apart moves what is behind it
-            self._take_apart(index)
-        if self.link:
-            self.link[-1] = False
-
-    def _take_apart(self, index: int) -> None:
-        """Part a word from what stands around it, and the words of a hyphened number from each other."""
-        text = self.word[index].replace("’", "'")
-        core = text.lstrip(_LEAD)
-        if core != text and index:
-            self.link[index - 1] = False
-        bare = core.rstrip(_TRAIL)
-        shut = core[len(bare) :]
-        self.word[index] = bare
-        self.shut[index] = shut
-        if shut or not bare:
-            self.link[index] = False
-        if "-" not in bare:
-            return
-        parts = bare.split("-")
-        if all(part in _PARTS for part in parts):
-            inner = len(parts) - 1
-            self.word[index : index + 1] = parts
-            self.chunk[index:index] = [index] * inner
-            self.link[index:index] = [True] * inner
-            self.shut[index:index] = [""] * inner
-            self.last[index:index] = [False] * inner
-
-    def next(self, end: int) -> str:
-        """Return the word at `end` if nothing parts it from the one before, else ""."""
-        return self.word[end] if self.link[end - 1] else ""
-
-    def before(self, at: int) -> str:
-        """Return the word before `at` if nothing parts the two, else ""."""
-        return self.word[at - 1] if at and self.link[at - 1] else ""
-
-    def begins(self, at: int) -> bool:
-        """Whether the word is its chunk's first."""
-        return at == 0 or self.last[at - 1]
-
-    def written(self, first: int, end: int, texts: list[str]) -> list[str]:
-        """Return `texts`, which stand for the words from `first` to `end`, with what stood around those words."""
-        head, tail = self.chunks[self.chunk[first]], self.chunks[self.chunk[end - 1]]
-        lead = head[: len(head) - len(head.lstrip(_LEAD))]
-        shut = len(self.shut[end - 1])
-        texts[0] = lead + texts[0]
-        texts[-1] += tail[len(tail) - shut :] if shut else ""
-        return texts
 
 
 class Run(NamedTuple):
@@ -201,8 +90,11 @@ def _cardinal(words: Words, at: int) -> tuple[int, int] | None:
     article = words.word[at] in {"a", "an"} and words.link[at]
     while True:
         joint = bool(total) and words.next(end) == "and"
+        paused = False
         if total and not words.link[end - 1 + joint]:
-            break
+            paused = words.shut[end - 1] == "," and end < len(words.word)  # an engine's "two thousand, five hundred"
+            if not paused:
+                break
         start = end + joint
         if article:
             article = False
@@ -214,7 +106,11 @@ def _cardinal(words: Words, at: int) -> tuple[int, int] | None:
         value, stop = found
         after = words.next(stop)
         scale = SCALES.get(after, 1)
-        if value * scale >= least or (joint and (scale > 1 or after == "hundred" or between)):
+        if (
+            value * scale >= least
+            or (paused and value * scale < 100)
+            or (joint and (scale > 1 or after == "hundred" or between))
+        ):
             break
         total, end = total + value * scale, stop + (scale > 1)
         if scale == 1 or not value:
@@ -341,11 +237,6 @@ def ordinal(words: Words, at: int) -> tuple[int, int] | None:
     else:
         return None
     return (value + rest, end) if rest and words.last[end - 1] else None
-
-
-def is_number(word: str) -> bool:
-    """Whether a word is a number word, or has digits in it."""
-    return word in NUMBERS or not _FIGURES.isdisjoint(word)
 
 
 def suffixed(value: int) -> str:

@@ -47,6 +47,8 @@ class Phrasebook:
             for phrase in switch.spoken:
                 if self.switches.add(phrase, switch.mode) is not None:
                     raise RulesError(f"{name}: {phrase!r} switches to two modes; take one of them out")
+                if " " in phrase:
+                    self.switches.add(phrase.replace(" ", "-"), switch.mode)
         self.modes: dict[Mode, Phrases[Entry]] = {"verbatim": Phrases(), "spelling": self._spelling()}
         for mode in COMMANDING:
             self.modes[mode] = self._commands(mode)
@@ -71,6 +73,11 @@ class Phrasebook:
         entries += [(phrase, case) for case in rules.case for phrase in case.spoken]
         entries += [(phrase, REPORTING if phrase in rules.reporting else ESCAPE) for phrase in rules.escape]
         entries += [(phrase, PLAIN) for phrase in rules.plain]
+        cases = [phrase for case in rules.case for phrase in case.spoken if " " in phrase]
+        entries += [
+            (phrase.replace(case, case.replace(" ", "-")), PLAIN)  # "in camel-case"
+            for phrase in rules.plain for case in cases if f" {case} " in f" {phrase} "
+        ]  # fmt: skip
         return self._trie(entries)
 
     def _spelling(self) -> Phrases[Entry]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from sottovoce.actors.transform.moments import COUNTED, Found
-from sottovoce.actors.transform.numerals import DIGITS, OH, SCALES, Run, Words, dotted, is_number, listed, run
+from sottovoce.actors.transform.numerals import Run, dotted, pointed, run
+from sottovoce.actors.transform.vocabulary import DIGITS, OH, SCALES, is_number, listed
+from sottovoce.actors.transform.words import Words
 
 MINUS: Final = frozenset({"minus", "negative"})
 _SYMBOLS: Final = {
@@ -15,6 +17,11 @@ _SYMBOLS: Final = {
     "yen": "¥",
     **dict.fromkeys(("rupee", "rupees"), "₹"),
 }
+_OTHERS: Final = listed(
+    "order serial isbn issn account id code reference case ticket invoice tracking confirmation policy member"
+    " membership part model barcode pin passport license licence booking receipt customer imei routing sku"
+)
+"""Digits are those of such a thing, and no telephone number's."""
 CALLS: Final = listed("call dial phone ring text")
 """Before digits said one by one they make them a telephone number."""
 _WEIGHED: Final = listed("lost gained weighs weighed weigh lift lifted lose gain of per")
@@ -31,6 +38,7 @@ MEASURED: Final = frozenset(
     if prefix or unit in {"volt", "watt", "hertz"}
 ) | {"amps", "fps", "mph", "degrees"}
 """Units that are no words of every day: before them numbers are digits, while "six feet" stays."""
+DASHES: Final = frozenset({"hyphen", "dash"})
 REPEATED: Final = {"double": 2, "triple": 3}
 """Before a digit that is said for two or three: "double oh seven"."""
 
@@ -134,6 +142,31 @@ def spelled(words: Words, at: int, *, apart: bool = False) -> Found | None:
     return Found([text], end)
 
 
+def hyphened(words: Words, found: Found) -> Found:
+    """Return digits with those that were said behind "hyphen" or "dash": "555-1234"."""
+    while words.next(found.end) in DASHES and words.link[found.end]:
+        said = spelled(words, found.end + 1)
+        if said is None:
+            break
+        found = Found([f"{found.texts[0]}-{said.texts[0]}"], said.end)
+    return found
+
+
+def figures(words: Words, at: int) -> Found | None:
+    """Return the digits that an engine wrote at a word: "42", "3 point 5" as 3.5, "4 0 4" as 404."""
+    text = words.word[at]
+    if not text.replace(",", "").replace(".", "").isdecimal():
+        return None
+    parts, end = pointed(words, text, at + 1)
+    if len(parts) > 1 or len(text) > 1:
+        return Found([".".join(parts)], end)
+    while (after := words.next(end)) in OH or (len(after) == 1 and after.isdecimal()):
+        if after in OH and not (words.link[end] and len(words.word[end + 1]) == 1 and words.word[end + 1].isdecimal()):
+            break
+        text, end = text + ("0" if after in OH else after), end + 1
+    return Found([text], end)
+
+
 def _cents(words: Words, at: int) -> tuple[int, int] | None:
     """Return "[and] fifty cents", or "fifty" alone at the end of a breath, said after an amount."""
     joint = words.next(at) == "and"
@@ -174,10 +207,19 @@ def dialled(words: Words, at: int, spoken: Run) -> Found | None:
     if not is_dialled(words, at):
         return None
     whole = spelled(words, at, apart=True) or Found([spoken.joined], spoken.end)
+    plain = is_other(words, at)
     for digits, end in ((whole.texts[0], whole.end), (spoken.joined, spoken.end)):
         if phone(digits) != digits:
-            return Found([phone(digits)], end)
+            return Found([digits if plain else phone(digits)], end)
+    if spoken.spelt:
+        joined = hyphened(words, Found([spoken.joined], spoken.end))
+        return joined if len(joined.texts[0]) in {8, 12, 14} else None  # with the hyphens
     return None
+
+
+def is_other(words: Words, at: int) -> bool:
+    """Whether what is said before digits makes them something else than a telephone number."""
+    return not _OTHERS.isdisjoint(words.word[max(at - 4, 0) : at])
 
 
 def is_dialled(words: Words, at: int) -> bool:

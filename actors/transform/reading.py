@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
 
+from sottovoce.actors.transform.address import Address
 from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Mode
 from sottovoce.actors.transform.figures import Figures
 from sottovoce.actors.transform.formula import Formula
-from sottovoce.actors.transform.heard import MARKS, PAUSES, Heard
+from sottovoce.actors.transform.heard import MARKS, PAUSES, TERMINATORS, Heard
 from sottovoce.actors.transform.phrasebook import ESCAPE, PLAIN, REPORTING, Command, Entry, Letter
 from sottovoce.actors.transform.phrases import Phrases
 from sottovoce.actors.transform.rulebook import CaseRule, Rule
@@ -19,6 +20,18 @@ from sottovoce.actors.transform.steps import Step
 
 _BEFORE_OPERANDS: Final = frozenset("([{<=+*/|&!")
 """Marks after which "a" is a letter; a minus is a dash as well."""
+_CLOSED_BY: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_WITHIN: Final = 64
+"""Words in which what is opened is looked for a closing mark."""
+_OWNING: Final = frozenset({"'s", "’s"})
+_CONTRACTED: Final = frozenset(
+    f"{word}{mark}s"
+    for word in ("it", "that", "he", "she", "what", "there", "let", "who", "here", "where", "how", "when", "why")
+    for mark in "'’"
+)
+_CLAUSE_ENDS: Final = frozenset(",.?!")
+_TRAILING: Final = frozenset(".,;:?!")
+"""Marks with which no line begins."""
 
 
 class Grammar(NamedTuple):
@@ -26,6 +39,15 @@ class Grammar(NamedTuple):
 
     determiners: Container[str]
     possessives: Container[str]
+    articles: Container[str]
+    owners: Container[str]
+    before_nouns: Container[str]
+    """Determiners, adjectives and owners."""
+    verbs: Container[str]
+    being: Container[str]
+    asked: Container[str]
+    ordinary: Container[str]
+    not_behind: Mapping[str, Container[str]]
     domains: Container[str]
     noun_capitals: bool
     formula: Formula
@@ -35,7 +57,7 @@ class Grammar(NamedTuple):
 class Reading:
     """One utterance from its first word to its last, with the phrases of one mode."""
 
-    __slots__ = ("_after", "_composer", "_grammar", "_heard", "_last", "_mode", "_phrases", "_steps")
+    __slots__ = ("_after", "_composer", "_grammar", "_heard", "_inside", "_last", "_mode", "_phrases", "_steps")
 
     def __init__(
         self, heard: Heard, phrases: Phrases[Entry], grammar: Grammar, composer: Composer, *,
@@ -49,6 +71,7 @@ class Reading:
         self._steps = steps
         self._last: Rule | None = None  # the mark that was said last, and the index after it
         self._after = -1
+        self._inside = False  # whether that mark stands in an address
 
     def read(self) -> None:
         """Hand all words and commands to the composer."""
@@ -105,16 +128,14 @@ class Reading:
         if isinstance(entry, Letter):
             self._composer.spell(entry.write)
             return stop
-        if isinstance(entry, Rule) and entry.address and self._in_address(entry, at, stop):
+        inside = isinstance(entry, Rule) and entry.address and self._in_address(entry, at, stop)
+        if inside and isinstance(entry, Rule):
             entry = msgspec.structs.replace(entry, attach="both", case="same")
-        elif not self._meant(entry, at, stop, apart=apart):
+        elif (self._inside and self._is_domain(at)) or not self._meant(entry, at, stop, apart=apart):
             return 0
         marks, after = self._heard.marks_from(stop)
         if isinstance(entry, CaseRule):
-            if entry.does == "capital letter":
-                return self._capital(marks, after)
-            self._composer.style(entry.does, marks)
-            return after
+            return self._cased(entry, marks, after, apart=apart)
         rule = entry if isinstance(entry, Rule) else entry[self._composer.has_open(entry[0].opens)]
         if self._grammar.figures.concern(rule.write):
             reading = self._grammar.figures.read(self._heard, rule.write, at, stop)
@@ -122,9 +143,21 @@ class Reading:
                 return 0
             if reading == "joint":
                 rule = msgspec.structs.replace(rule, attach="both")
-        self._composer.command(rule, marks)
+        inside = inside or rule.write == "@" or (self._inside and self._after == at - 1)
+        self._inside = inside and rule.attach == "both"
+        self._composer.command(rule, marks, last=after == len(self._heard.chunks))
         self._last, self._after = rule, after
         return after
+
+    def _cased(self, rule: CaseRule, marks: str, at: int, *, apart: bool) -> int:
+        """Do what a casing command asks for; return where to go on, 0 if its words are just words."""
+        if rule.does == "capital letter":
+            return self._capital(marks, at)
+        ended = at == len(self._heard.chunks) and not TERMINATORS.isdisjoint(marks)
+        if ended and not apart and rule.does.endswith((" word", " phrase")):
+            return 0  # "We use camel case.": as an utterance of its own it waits for what comes
+        self._composer.style(rule.does, marks)
+        return at
 
     def _capital(self, marks: str, at: int) -> int:
         """Write the letter that is said after "capital", or the word after it that begins with that letter.
@@ -142,7 +175,7 @@ class Reading:
         composer.style("upper word", marks)
         between, after = heard.marks_from(at + 1)
         word = heard.bare[after] if after < len(heard.bare) and between in {"", ","} else ""
-        name = len(word) > 1 and word[0] == letter and not self._grammar.formula.joins(word)
+        name = len(word) > 1 and word[0] == letter and word not in self._grammar.ordinary
         if name and self._command_at(after) is None:
             composer.style("capital letter", between)
             at = after
@@ -156,16 +189,18 @@ class Reading:
             # What closes an open pair is no noun: "open quote a close quote".
             noun = command.noun and not (command.closes and self._composer.has_open(command.closes))
             only = command.only
-        else:  # "the all caps NASA probe" is dictated, "the capital" is a city
-            noun, only = not isinstance(command, CaseRule) or command.does == "capital letter", "anywhere"
+        else:  # "the all caps NASA probe" is dictated, "the capital" is a city, and caps are on bottles
+            noun = not isinstance(command, CaseRule) or command.does.endswith((" letter", " on", " off"))
+            only = "anywhere"
             if isinstance(command, tuple) and self._after == at - 1:  # quote a quote
                 noun = not self._composer.has_open(command[0].opens)
-        if not apart:
-            before = heard.words[at - 1]
-            named = noun and before in self._grammar.determiners
-            if named and not (self._operand(at, stop) or self._named(command, at, stop)):
-                return False
-            apart = before[-1] in MARKS
+        before = heard.words[at - 1]
+        nouns = self._grammar.before_nouns
+        named = before in nouns or before[-2:] in _OWNING
+        word = self._begins(command, stop) if apart else named and self._is_noun(command, at, stop, noun=noun)
+        if word or (isinstance(command, Rule) and command.subject and self._is_subject(at, stop)):
+            return False
+        apart = apart or before[-1] in MARKS
         if only in {"anywhere", "address"}:
             return only == "anywhere"
         if only == "line":
@@ -181,35 +216,75 @@ class Reading:
             return at > 0 and self._grammar.formula.holds(heard.bare[at - 1], right)
         return apart and (marks != "" or beside)
 
+    def _is_noun(self, command: Command, at: int, stop: int, *, noun: bool) -> bool:
+        """Whether a determiner before `at`, or an article and an adjective, makes it a noun: "a long dash"."""
+        words, grammar = self._heard.words, self._grammar
+        before = words[at - 1]
+        if before in grammar.owners or before[-2:] in _OWNING:  # they may end a clause: "it is his comma not hers"
+            if before in _CONTRACTED or (isinstance(command, Rule) and command.write in _CLAUSE_ENDS):
+                return False
+            noun = self._unclosed(command, stop) if isinstance(command, tuple) or not noun else noun
+            return noun and not (self._operand(command, at, stop) or self._named(command, at, stop))
+        if before not in grammar.determiners and (at == 1 or words[at - 2] not in grammar.articles):
+            return False
+        if not (noun or self._unclosed(command, stop)):
+            return False
+        return not (self._operand(command, at, stop) or self._named(command, at, stop))
+
+    def _is_subject(self, at: int, stop: int) -> bool:
+        """Whether a verb behind a command makes it a noun, some words behind a determiner: "the lease period ends"."""
+        heard, grammar = self._heard, self._grammar
+        behind = heard.bare[stop : stop + 2]
+        if len(behind) < 2 or heard.marks_of(stop - 1):
+            return False
+        verb = behind[0] in grammar.verbs or (behind[0] in grammar.being and behind[1] not in grammar.asked)
+        return verb and any(
+            word in grammar.determiners or word in grammar.owners for word in heard.words[max(at - 3, 0) : at]
+        )
+
+    def _begins(self, command: Command, stop: int) -> bool:
+        """Whether a line that was asked for would begin with a mark that only ends something: "Comma separated values".
+
+        Of a page on which nothing was written yet that is not known: the cursor may stand behind a word.
+        """
+        if not isinstance(command, Rule) or command.write not in _TRAILING or not self._composer.begun_line:
+            return False
+        marks, after = self._heard.marks_from(stop)
+        prose = self._mode == "dictation" and not marks
+        return prose and after < len(self._heard.chunks) and self._command_at(after) is None
+
+    def _unclosed(self, command: Command, at: int) -> bool:
+        """Whether a command opens what none that is said behind it closes: "put an open paren there"."""
+        opening = command[0] if isinstance(command, tuple) else command
+        if not isinstance(opening, Rule) or opening.attach != "right":
+            return False
+        heard, starts, closing = self._heard, self._phrases.starts, _CLOSED_BY.get(opening.write, "")
+        for index in range(at, min(at + _WITHIN, len(heard.bare))):
+            if heard.bare[index] not in starts or (match := self._phrases.longest(heard, index)) is None:
+                continue
+            closer = match[0][1] if isinstance(match[0], tuple) else match[0]
+            if not isinstance(closer, Rule) or closer.attach != "left":
+                continue
+            if closer.closes == opening.opens if opening.opens else closer.write == closing:
+                return False
+        return True
+
     def _in_address(self, rule: Rule, at: int, stop: int) -> bool:
         """Whether the words from `at` to `stop` stand in an address, between two of its parts."""
-        heard, last = self._heard, self._last
-        inside = 0 < at < stop < len(heard.bare) and self._command_at(stop) is None
-        if not inside or not {heard.marks_of(at - 1), heard.marks_of(stop - 1)} <= {"", ","}:
+        bare, domains, last = self._heard.bare, self._grammar.domains, self._last
+        if not 0 < at < stop < len(bare) or self._after == at:
             return False
-        joined = last is not None and self._after == at - 1 and last.attach == "both"
-        if rule.write == "@":
-            return (joined or rule.only != "address") and self._ends_address(stop + 1)
-        if heard.bare[at - 1] == "www" or (last is not None and joined and last.write in {"@", rule.write}):
-            return rule.only != "anywhere" or self._ends_address(at)
-        while (match := self._phrases.longest(heard, stop + 1)) is not None:
-            entry, stop = match
-            if entry is not rule:
-                sign = entry if isinstance(entry, Rule) and entry.write == "@" else None
-                return sign is not None and (not sign.address or self._ends_address(stop + 1))
-        return False
+        begun = self._inside or rule.write == "@" or bare[stop] in domains or bare[at - 1] == "www"
+        if not begun and (stop + 1 == len(bare) or bare[stop + 1] not in self._phrases.starts):  # mostly
+            return False
+        if self._command_at(stop) is not None and bare[stop] not in domains:
+            return False
+        behind = last is not None and self._after == at - 1 and last.attach == "both"
+        return Address(self._heard, self._phrases, domains).joined(rule, at, stop, behind=behind, inside=self._inside)
 
-    def _ends_address(self, at: int) -> bool:
-        """Whether the words from `at` are the end of one: "dot com", "dot example dot com"."""
-        heard = self._heard
-        while at + 1 < len(heard.bare):
-            rule = self._phrases.word(heard.bare[at])
-            if not isinstance(rule, Rule) or not rule.address or heard.marks_of(at) not in {"", ","}:
-                return False
-            if heard.bare[at + 1] in self._grammar.domains:
-                return True
-            at += 2
-        return False
+    def _is_domain(self, at: int) -> bool:
+        """Whether the word at `at` of an address, which is a command as well, ends it: ".at"."""
+        return self._after == at and self._heard.bare[at] in self._grammar.domains
 
     def _joint(self, at: int) -> Rule | None:
         """Return the rule for the first word of a plain phrase where it joins an address: "punto" of "punto com"."""
@@ -224,7 +299,7 @@ class Reading:
             and not heard.marks_of(stop - 1) and heard.bare[stop : stop + 1] not in ([], ["key"], ["is"])
         )  # fmt: skip
 
-    def _operand(self, at: int, stop: int) -> bool:
+    def _operand(self, command: Command, at: int, stop: int) -> bool:
         """Whether the determiner before `at` is none: a part of "of-the-art", or the letter of "(a, b)"."""
         heard, last = self._heard, self._last
         if last is not None and self._after == at - 1:
@@ -233,17 +308,20 @@ class Reading:
             if len(heard.bare[at - 1]) == 1 and last.write[-1] in _BEFORE_OPERANDS:
                 return True
         after = heard.marks_from(stop)[1]
-        return after < len(heard.bare) and self._grammar.formula.letter(heard.bare[at - 1], heard.bare[after])
+        letters = not isinstance(command, CaseRule) and after < len(heard.bare)
+        return letters and self._grammar.formula.letter(heard.bare[at - 1], heard.bare[after])
 
     def _escaped(self, at: int, stop: int, *, reporting: bool) -> tuple[int, int]:
         """Return the words to write at an escape phrase: the command's or the number's after it, else its own first."""
         heard = self._heard
-        if heard.marks_of(stop - 1) not in {"", ","}:
+        word = at > 0 and heard.words[at - 1] in self._grammar.not_behind.get(" ".join(heard.bare[at:stop]), ())
+        if word or heard.marks_of(stop - 1) not in {"", ","}:
             return at, at + 1
         match = self._phrases.longest(heard, stop)
         if match is not None and match[0] is PLAIN and not reporting:  # "literal quote unquote": the first is a command
             first = self._phrases.word(heard.bare[stop])
-            match = None if first is None else (first, match[1])
+            idiom = heard.bare[stop] == heard.bare[match[1] - 1]  # "una traducción literal, punto por punto"
+            match = None if first is None or idiom else (first, match[1])
         if match is None or isinstance(match[0], str) or _in_address_alone(match[0]):
             end = heard.number_end(at, stop)
             return (stop, end) if end > stop else (at, at + 1)

@@ -13,7 +13,7 @@ import msgspec
 from sottovoce.actors.transform.context import Case, Mode
 from sottovoce.actors.transform.exceptions import RulesError
 from sottovoce.actors.transform.heard import MARKS
-from sottovoce.actors.transform.wrong import explained
+from sottovoce.protocol.wrong import explained
 
 Phrase: TypeAlias = str
 """Lower-case words parted by single spaces. All but the last may carry an engine's comma ("dot, dot, dot")."""
@@ -50,7 +50,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only: Only = "anywhere"
     keeps: str = ""
     """The engine's marks just before the command that stay. All others there, and all after it, were only its rendering
-    of the pauses around a spoken command, and go."""
+    of the pauses around a spoken command, and go; but the end of a sentence stays behind what closes, or is a word."""
     address: bool = False
     """In a mail or a web address it also joins words, whatever `only` says: beside an at sign, and after "www"; in a
     `plain` phrase that it begins ("dot com") as well. A sign for "at" does so before what ends on one of `domains`."""
@@ -58,6 +58,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In the mode `code` it has no space before it either, behind a name that is none of `keywords`: f(x), a[0]."""
     noun: bool = True
     """Directly after a determiner ("a comma") it is a plain word."""
+    subject: bool = False
+    """It is a plain word as well where a verb behind it makes a noun of it: "the incubation period is five days"."""
     opens: str = ""
     """Name of the pair that this opens, for toggles."""
     closes: str = ""
@@ -122,7 +124,19 @@ class Rules(msgspec.Struct, frozen=True):
     """Said before a command, they make it plain words, and are not written."""
     reporting: tuple[Phrase, ...] = ()
     """Those of `escape` after which a quotation may open, as after "say": there an opening mark stays a command."""
+    not_behind: Mapping[Phrase, tuple[str, ...]] = MappingProxyType({})
+    """Escapes that are plain words directly behind certain words: "as they say", "took it literally"."""
     determiners: tuple[str, ...] = ()
+    articles: tuple[str, ...] = ()
+    """Those of them between which and a command one of `adjectives` may stand, so that it is a noun: "a long dash"."""
+    adjectives: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    """Words that may end a clause, but before a mark that is neither , . ? nor ! are rather determiners ("his")."""
+    verbs: tuple[str, ...] = ()
+    """No sentence begins with them: for rules with `subject`."""
+    being: tuple[str, ...] = ()
+    """These begin questions alone, with one of `asked` behind them."""
+    asked: tuple[str, ...] = ()
     plain: tuple[Phrase, ...] = ()
     """Phrases that hold a command's words and are none."""
     capitals: tuple[str, ...] = ()
@@ -141,6 +155,8 @@ class Rules(msgspec.Struct, frozen=True):
     """Those of `determiners` after which "underscore" is a command: my_file."""
     keywords: tuple[str, ...] = ()
     """In the mode `code`, words that are no names, for rules with `calls`."""
+    numbered: tuple[str, ...] = ()
+    """There, words behind which a number is digits, besides the commands for operators and the like."""
     small_words: tuple[str, ...] = ()
     """Words that stay small inside a title."""
     openers: str = ""
@@ -158,6 +174,8 @@ class Rules(msgspec.Struct, frozen=True):
     """Words that a formula may hold beside letters and figures ("two", "null")."""
     spelling: Mapping[Phrase, str] = MappingProxyType({})
     """What is said for a letter, and the letter, in the mode `spelling`. A single letter needs no entry."""
+    likening: tuple[Phrase, ...] = ()
+    """What is said there between a letter and a word that begins with it ("as in")."""
     keys: Mapping[Phrase, Key] = MappingProxyType({})
     """What is said for a key, after `press`. Letters and figures need no entry where a modifier goes before them."""
     modifiers: Mapping[Phrase, Modifier] = MappingProxyType({})
@@ -168,6 +186,8 @@ class Rules(msgspec.Struct, frozen=True):
     edit: tuple[EditRule, ...] = ()
 
 
+_UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""All control characters but tab and new line."""
 _T = TypeVar("_T", Rule, Toggle, CaseRule, ModeRule, EditRule)
 _TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "rule": Rule, "toggle": Toggle, "case": CaseRule, "mode": ModeRule, "edit": EditRule,
@@ -266,7 +286,7 @@ def read(path: Path) -> Rules:
     )
     for where, phrases in (
         ("escape", rules.escape), ("plain", rules.plain), ("spelling", tuple(rules.spelling)),
-        ("keys", tuple(rules.keys)), ("modifiers", tuple(rules.modifiers)),
+        ("likening", rules.likening), ("keys", tuple(rules.keys)), ("modifiers", tuple(rules.modifiers)),
     ):  # fmt: skip
         for phrase in phrases:
             _judge(place, where, phrase, after=0)
@@ -301,6 +321,7 @@ def _located(path: Path, text: str, error: Exception) -> str:
     if "end of document" in reason:
         return f"{path}:{max(1, len(text.splitlines()))}: {reason}"
     if named := re.search(r"field `(\w+)`", reason) or re.search(r"`\$\.(\w+)", reason):
+        reason = explained(error, _File).text
         for at, line in enumerate(text.splitlines(), 1):
             if re.match(rf"\s*\[*\s*{named[1]}\b", line):
                 return f"{path}:{at}: {reason}"
@@ -316,12 +337,15 @@ def _convert(place: _Place, kind: str, tables: tuple[dict[str, object], ...], fo
         try:
             struct = msgspec.convert(table, form)
         except msgspec.ValidationError as error:
-            wrong = explained(str(error), form)
+            wrong = explained(error, form)
             raise place.error(place.key(wrong.key, after=line), f"{where}: {wrong.text}") from error
         if not spoken:
             raise place.error(line, f"{where}: `spoken` is empty, so nobody can say it; name a phrase")
         if isinstance(struct, Rule) and not struct.mode:
             raise place.error(line, f"{where}: `mode` is empty, so it is never heard; name a mode, or leave it out")
+        if isinstance(struct, Rule) and _UNWRITABLE.search(struct.write):
+            reason = "`write` holds a control character, which would act on the window; take it out"
+            raise place.error(place.key("write", after=line), f"{where}: {reason}")
         for phrase in struct.spoken:
             _judge(place, where, phrase, after=line)
         done.append(struct)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -25,6 +26,9 @@ from sottovoce.actors.transform.rulebook import own
 from sottovoce.protocol.corrections import database_path
 from sottovoce.protocol.messages import Event, SegmentClosed, SpeechPause, Suppressed, TextReady
 from sottovoce.protocol.rows import SCRATCHED, UtteranceRow
+
+_MARK: Final = re.compile(r"[\u00a0\u202f]?(?:[,;:?!…]|\.\.\.)")
+"""A mark of its own at the start of a text; French ones have a space before them."""
 
 
 class Transform(Actor):
@@ -105,13 +109,14 @@ class Transform(Actor):
             except Swallowed:
                 text, reason = "", SWALLOWED
         mended = None
+        mend = "" if _MARK.match(text) else row.mend  # a mark that is said stands for the recogniser's: "Yes." "!"
         if text != plain:
             context = fitted(context, text) if text else context
         elif (
-            text and row.mend is not None and spoken.cut is None and last == row.ordinal - 1
-            and (other := before.mended(row.mend)) is not None
+            text and mend is not None and spoken.cut is None and last == row.ordinal - 1
+            and (other := before.mended(mend)) is not None
         ):  # fmt: skip
-            mended = row.mend + self._apply(spoken.text, other, [])[0]
+            mended = mend + self._apply(spoken.text, other, [])[0]
         failpoint("transform.after_apply")
         self.page.add("utterances")
         if not text and not alone:

@@ -15,10 +15,12 @@ behind (",." and ". ." and a space too many), and nobody can say what the order 
 restores punctuation: it cannot know a command from a word better than the engine that heard it, and it is slow. *Always
 a command*, and *never one*, for words such as "period": the head of `rules/en.toml` says what is asked in which order.
 
-Known limits. After "Hello." and a pause, "comma" gives "Hello.,". "A comma" with the letter A reads as the noun, unless
-a pause, a bracket, an operator or another letter is beside it ("a comma b"). The engine's full stop after a command
-goes even where it ended the sentence ("close quote." gives no full stop): that all engines come out alike is worth
-more. Decimals of other languages than English stay the words that they were said in ("drei Komma fünf").
+Known limits. After "Hello." and a pause, "comma" gives "Hello.,", unless the window lets the full stop be taken back
+(`stage`). "A comma" with the letter A reads as the noun, unless a pause, a bracket, an operator or another letter is
+beside it ("a comma b"). The engine's full stop goes after a command that is a mark, and ends the sentence after one
+that is a word of it or closes something ("at example dot com.", "close quote."), unless that is all that was said. No
+line that was asked for begins with a comma, a period or the like. Decimals of other languages than English stay the
+words that they were said in ("drei Komma fünf").
 
 Prior art: the dictation commands of Dragon and of Windows for words and spacing; voxtype's pull request 617 and
 swictation's Secretary Mode for what engines that punctuate make of them.
@@ -26,11 +28,13 @@ swictation's Secretary Mode for what engines that punctuate make of them.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from sottovoce.actors.transform.alphabet import Alphabet
 from sottovoce.actors.transform.casing import Casing
 from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Context, Mode
@@ -40,12 +44,14 @@ from sottovoce.actors.transform.figures import Figures
 from sottovoce.actors.transform.formula import Formula
 from sottovoce.actors.transform.heard import Heard
 from sottovoce.actors.transform.merge import merged
+from sottovoce.actors.transform.numbers import Beside
 from sottovoce.actors.transform.numbers import Mode as Numbers
 from sottovoce.actors.transform.phrasebook import Phrasebook
 from sottovoce.actors.transform.reading import Grammar, Reading
 from sottovoce.actors.transform.rulebook import Rules, read, shipped
 from sottovoce.actors.transform.steps import Step, numbered
 
+_OPERATOR: Final = re.compile(r"[^\w\s\"'`“”‘’«»#]+")
 _NUMBERED: Final = frozenset[Mode]({"dictation", "code"})
 """Modes in which spoken numbers become digits."""
 
@@ -59,13 +65,19 @@ class Transformer:
         RulesError: two commands are said alike in one mode, or a toggle names a rule that is not there.
         """
         self.rules = rules
+        self._alphabet = Alphabet(rules)
         self._casing = Casing(rules)
         self._grammar = Grammar(
             determiners=frozenset(rules.determiners), possessives=frozenset(rules.possessives),
+            articles=frozenset(rules.articles), owners=frozenset(rules.owners),
+            before_nouns=frozenset((*rules.determiners, *rules.adjectives, *rules.owners)),
+            verbs=frozenset(rules.verbs), being=frozenset(rules.being), asked=frozenset(rules.asked),
+            ordinary=self._casing.ordinary_words, not_behind=rules.not_behind,
             domains=frozenset(rules.domains), noun_capitals=rules.noun_capitals,
             formula=Formula(rules), figures=Figures(rules),
         )  # fmt: skip
-        self._code_grammar = self._grammar._replace(determiners=())  # there "a" is a name
+        self._code_grammar = self._grammar._replace(determiners=(), before_nouns=())  # there "a" is a name
+        self._beside = _operators(rules)
         self._phrasebook = Phrasebook(rules, name)
 
     @classmethod
@@ -107,9 +119,12 @@ class Transformer:
 
         `fired` is given what was corrected, `steps` what was decided on the way.
         """
-        heard = Heard(text, numbers if context.mode in _NUMBERED else "off")
+        beside = self._beside if context.mode == "code" else None
+        heard = Heard(text, numbers if context.mode in _NUMBERED else "off", beside)
         if steps is not None:
             steps += numbered(Heard(text).chunks, heard.chunks)
+        if context.mode == "spelling":
+            heard = self._letters(heard, steps)
         if not heard.chunks:
             return "", context
         switches = self._phrasebook.switches
@@ -127,6 +142,17 @@ class Transformer:
         Reading(heard, phrases, grammar, composer, mode=context.mode, steps=steps).read()
         return composer.finish()
 
+    def _letters(self, heard: Heard, steps: list[Step] | None) -> Heard:
+        """Return what was spelled without the words that letters were likened to."""
+        chunks = self._alphabet.parted(heard.chunks)
+        if len(chunks) > len(heard.chunks):
+            heard = Heard(" ".join(chunks))
+        for span in reversed(self._alphabet.likened(chunks)):
+            del chunks[span.start : span.stop]
+            if steps is not None:
+                steps.insert(0, Step("dropped", heard.said(span.start, span.stop), "tells which letter is meant"))
+        return Heard(" ".join(chunks)) if len(chunks) < len(heard.chunks) else heard
+
     def explain(
         self,
         text: str,
@@ -140,3 +166,18 @@ class Transformer:
         steps: list[Step] = []
         page, after = self.apply(text, context, numbers=numbers, corrections=corrections, fired=fired, steps=steps)
         return page, after, steps
+
+
+def _operators(rules: Rules) -> Beside:
+    """Return the words that the commands for operators, brackets and the like end and begin with in the mode `code`.
+
+    Not those of quotation marks and comments, where what follows is prose.
+    """
+    phrases = [
+        phrase.split() for rule in rules.rule if "code" in rule.mode and _OPERATOR.fullmatch(rule.write)
+        for phrase in rule.spoken
+    ]  # fmt: skip
+    return Beside(
+        before=frozenset(rules.numbered).union(phrase[-1] for phrase in phrases) - {"point"},
+        after=frozenset(phrase[0] for phrase in phrases),
+    )

@@ -31,9 +31,12 @@ class Typography:
         self.spaces = bool(self._before or self._after)
         """Whether any mark of the language has a space of its own."""
 
-    def before(self, mark: str) -> str:
-        """Return what stands between a word and a mark that attaches to it."""
-        return self._before.get(mark, "")
+    def before(self, mark: str, *, behind: str = "") -> str:
+        """Return what stands between a word, or another mark, and a mark that attaches to it.
+
+        Of several marks the first alone has its space ("quoi ?!"), and a closing one always ("quoi ? »").
+        """
+        return "" if behind in self._before and mark not in self.closing else self._before.get(mark, "")
 
     def after(self, mark: str) -> str:
         """Return what stands between an opening mark and its word."""
@@ -44,18 +47,15 @@ class Typography:
         return self._before.get(mark) or ("" if mark in self._tight else " ")
 
     def spaced(self, chunk: str) -> str:
-        """Return what an engine wrote between two spaces with the spaces that belong beside its marks.
-
-        Of several marks the first alone has its space ("quoi ?!"), and a closing one always ("quoi ? »").
-        """
+        """Return what an engine wrote between two spaces with the spaces that belong beside its marks."""
         end = len(chunk)
         while end and chunk[end - 1] in self._tail:
             end -= 1
         text = chunk[:end]
         for index in range(end, len(chunk)):
             mark, last = chunk[index], chunk[index - 1] if index else ""
-            if last and last not in self.opening and (mark in self.closing or last not in self._before):
-                text += self._before.get(mark, "")
+            if last and last not in self.opening:
+                text += self.before(mark, behind=last)
             text += mark
         lead, begun = "", 0
         while begun < len(chunk) - 1 and chunk[begun] in self._after:

@@ -76,6 +76,24 @@ def test_one_text_as_json_and_in_a_mode(sottovoce: Sottovoce) -> None:
     assert (done["text"], [step["result"] for step in done["steps"]]) == ("x = y", ["="])
 
 
+@pytest.mark.parametrize(
+    ("numbers", "written"),
+    [("explicit", "Line 2, fifty percent"), ("natural", "Line 2, 50%"), ("off", "Line two, fifty percent")],
+)
+def test_numbers_in_a_way_of_ones_own(sottovoce: Sottovoce, paths: Paths, numbers: str, written: str) -> None:
+    """`--numbers` is how they are written, whatever the configuration says."""
+    paths.config.write_text('[transform]\nnumbers = "natural"\n')
+    assert sottovoce("transform", "--numbers", numbers, "line two comma fifty percent").stdout == f"{written}\n"
+
+
+def test_ways_to_write_numbers_are_named(sottovoce: Sottovoce) -> None:
+    """Whoever asks for one that there is none of is told of those that there are: exit code 2."""
+    done = sottovoce("transform", "--numbers", "always", "line two")
+    assert done.returncode == EXIT_USAGE
+    told = " ".join(done.stderr.replace("│", " ").split())
+    assert "'always' is no way to write numbers; there are: explicit, natural, off" in told
+
+
 @pytest.mark.parametrize("arguments", [[], ["--stdin", "hello"], ["--mode", "loud", "hello"]])
 def test_what_cannot_be_meant_is_refused(sottovoce: Sottovoce, arguments: list[str]) -> None:
     """Nothing said, said twice, or in a mode that is none: exit code 2."""

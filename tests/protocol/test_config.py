@@ -117,6 +117,23 @@ def test_wrong_value(file: Path, content: str, at: str) -> None:
     assert f"`{at}`" in refusal(file, content)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[transform]\nnumbers = 'always'", "'explicit', 'natural', 'off'"),
+        ("[vad]\nendpoint = 'soon'", "'balanced', 'fast', 'patient', or a number"),
+        ("[inject]\nbackends = ['auto', 'telepathy']", "'auto', 'file', 'stdout', 'wtype', 'xdotool'"),
+        (
+            "[[transform.applications]]\nmatch = 'x'\nmode = 'loud'",
+            "'code', 'command', 'dictation', 'spelling', 'verbatim'",
+        ),
+    ],
+)
+def test_the_words_that_a_key_takes_are_named(file: Path, content: str, words: str) -> None:
+    """Where a key takes one of a few words, and another was set, the error says which they are."""
+    assert f"; it may be {words}; `sottovoce config show`" in refusal(file, content)
+
+
 @pytest.mark.parametrize("keep", ["1d", "30d", "9999d", "session", "none"])
 def test_keep(file: Path, keep: str) -> None:
     """History is kept for days, for the session, or not at all."""

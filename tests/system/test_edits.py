@@ -52,8 +52,9 @@ class Dictation:
 
     def shows(self, text: str) -> bool:
         """Whether this comes to stand in the window, and the journal says the same."""
-        stands = "".join(row.standing or "" for row in self.journal.utterances())
-        return self.window.wait_for(text) == text == stands
+        assert self.window.wait_for(text) == text
+        assert "".join(row.standing or "" for row in self.journal.utterances()) == text
+        return True
 
     def close(self) -> None:
         """End the stages."""
@@ -93,6 +94,13 @@ def test_a_letter(dictating: Dictation) -> None:
     dictating.say("soon.")
     expected = "Dear Zoë,\n\nThank you for the letter. And see you\tsoon."
     assert dictating.window.wait_for(expected) == expected
+
+
+def test_a_mark_that_is_said_behind_a_pause(dictating: Dictation) -> None:
+    """It comes in the place of the full stop with which the recogniser ended what was said before."""
+    for said in ("Yes.", "Exclamation mark.", "Thanks.", "Comma, bye.", "so period", "Question mark."):
+        dictating.say(said)
+    assert dictating.shows("Yes! Thanks, bye. So.?")
 
 
 def test_keys_reach_the_window(dictating: Dictation) -> None:

@@ -39,7 +39,7 @@ carry = 0
 match = "kitty|foot|xterm"
 mode = "code"
 """
-PROSE, CODE = "If the count is greater than five.", "if the count > five"
+PROSE, CODE = "If the count is greater than five.", "if the count > 5"
 
 
 @dataclass

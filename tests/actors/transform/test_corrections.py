@@ -238,6 +238,8 @@ def test_what_fired_is_told() -> None:
         ("Uh huh, I see, uh oh!", "Uh huh, I see, uh oh!"),
         ("Uh, oh no, uh ohm", "oh no, ohm"),
         ("to err is human", "to err is human"),
+        ("I say the word um too often", "I say the word um too often"),
+        ("the word, um, is wrong, in other words um we left", "the word is wrong, in other words we left"),
         ("damned shit", "damned shit"),
     ],
 )

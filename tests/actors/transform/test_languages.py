@@ -112,7 +112,11 @@ def test_every_phrase_of_every_rule_fires(language: str) -> None:
     for rule in rules_of(language).rule:
         spaced = {"left": ("", " "), "right": (" ", ""), "both": ("", ""), "none": (" ", " ")}[rule.attach]
         page = (
-            "Xax" + spaced[0] + printed(language, rule.write) + spaced[1] + ("Xax" if rule.case == "start" else "xax")
+            ("xax" if rule.write == "@" else "Xax")
+            + spaced[0]
+            + printed(language, rule.write)
+            + spaced[1]
+            + ("Xax" if rule.case == "start" else "xax")
         )
         for phrase in rule.spoken:
             heard = [f"xax, {phrase}, xax", f"xax, {phrase.capitalize()}, xax"]
@@ -168,6 +172,14 @@ def test_every_word_of_the_alphabet_is_a_letter(language: str) -> None:
     for word, letter in rules_of(language).spelling.items():
         context = Context(mode="spelling")
         assert transformer(language).apply(f"{word.capitalize()}, x, {word}.", context)[0] == f"{letter}x{letter}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_letter_is_likened_to_a_word(language: str) -> None:
+    """In the mode spelling the word that a letter is likened to, in any of the ways, is not written."""
+    for phrase in rules_of(language).likening:
+        context = Context(mode="spelling")
+        assert transformer(language).apply(f"X {phrase} xylomoto, x.", context)[0] == "xx"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sottovoce.actors.transform.asking import CONTEXT, TRIGGERS
 from sottovoce.actors.transform.moments import COUNTED, MONTHS
 from sottovoce.actors.transform.numbers import Mode, convert
-from sottovoce.actors.transform.numerals import NUMBERS, listed, suffixed
+from sottovoce.actors.transform.numerals import suffixed
+from sottovoce.actors.transform.vocabulary import NUMBERS, listed
 
 try:
     from num2words import num2words
@@ -64,6 +65,17 @@ def table(*rows: str) -> pytest.MarkDecorator:
     "digits five five five one two three four -> 5551234",
     "the code is digits nine zero two one zero -> the code is 90210",
     "add number ten and number twenty -> add 10 and 20",
+    "number one hundred and first -> 101st",
+    "number number five -> 5",
+    "digits five five five hyphen one two three four -> 555-1234",
+    "digits five five five dash one two three four -> 555-1234",
+    "Number 42. -> 42.",
+    "Number, 42. -> 42.",
+    "we need number 42 tests -> we need 42 tests",
+    "number 3.5 -> 3.5",
+    "number 3 point 5 -> 3.5",
+    "digits 4 0 4 -> 404",
+    "digits 4 oh 4 -> 404",
     "(number five) -> (5)",
     "“number five” -> “5”",
 )
@@ -100,6 +112,20 @@ def test_a_trigger_goes_and_digits_follow(heard: str, expected: str) -> None:
     "issue number twelve -> issue number 12",
     "the number forty two -> the number 42",
     "the last four digits one two three four -> the last four digits 1234",
+    "the number twenty first -> the number 21st",
+    "room number twenty first -> room number 21st",
+    "the number one hundred and first -> the number 101st",
+    "my phone number five five five dash one two three four -> my phone number 555-1234",
+    "room number 42",
+    "the number 42",
+    "we are number 1",
+    "literal number 42",
+    "we must number five pages by hand",
+    "they will number ten copies",
+    "please number ten pages",
+    "they number five hundred",
+    "will number five work -> will 5 work",
+    "please type number ten -> please type 10",
 )
 def test_number_as_a_noun_stays(heard: str, expected: str) -> None:
     """After a determiner, a form of "to be", an escape or a noun that is numbered, "number" is a word like others."""
@@ -150,6 +176,27 @@ def test_number_as_a_noun_stays(heard: str, expected: str) -> None:
     "line ten to twenty -> line 10 to 20",
     "line nine through twelve -> line 9 through 12",
     "step two and step three -> step 2 and step 3",
+    "go to page five -> go to page 5",
+    "on port eighty -> on port 80",
+    "we need version two -> we need version 2",
+    "to version three -> to version 3",
+    "please see page two -> please see page 2",
+    "i will show you page five -> i will show you page 5",
+    "take me to page ten -> take me to page 10",
+    "we are going to page five -> we are going to page 5",
+    "not page two but page three -> not page 2 but page 3",
+    "will line forty two be removed -> will line 42 be removed",
+    "when will release two ship -> when will release 2 ship",
+    "should page two show results -> should page 2 show results",
+    "in may release two comes out -> in may release 2 comes out",
+    "they said line two fails -> they said line 2 fails",
+    "option one would work -> option 1 would work",
+    "step one could fail -> step 1 could fail",
+    "the old version one should go -> the old version 1 should go",
+    "page forty two dash forty five -> page 42-45",
+    "page forty two hyphen forty five -> page 42-45",
+    "error 4 0 4 -> error 404",
+    "Error 4 oh 4, again. -> Error 404, again.",
     "(line two) -> (line 2)",
 )
 def test_numbers_after_context_words_are_digits(heard: str, expected: str) -> None:
@@ -176,6 +223,28 @@ def test_numbers_after_context_words_are_digits(heard: str, expected: str) -> No
     "version 3.11",
     "port 8080 forty",
     "line -",
+    "they will release five hostages",
+    "the government will release two reports",
+    "we release one build a week",
+    "we can also release two builds",
+    "they do not release five",
+    "she wants us to release ten tickets",
+    "please release two of them",
+    "let's port three modules",
+    "to port two games",
+    "we need to page two doctors",
+    "i am going to release two new games",
+    "please line ten chairs up",
+    "he'll page two nurses",
+    "that was a fine line one should not cross",
+    "the best option one could hope for",
+    "the best version one gets",
+    "one step two steps three steps",
+    "line one hundred and first",
+    "line two hundredth",
+    "hash sign twenty first",
+    "step 4 2 times",
+    "line five 3",
 )
 def test_context_words_in_other_uses_stay(heard: str, expected: str) -> None:
     """A mark, a command, a pronoun or a unit keeps the words after a context word as they are."""
@@ -216,6 +285,16 @@ def test_context_words_in_other_uses_stay(heard: str, expected: str) -> None:
     "march three twenty twenty five -> March 3, 2025",
     "march twenty five twenty twenty five -> March 25, 2025",
     "March 3, twenty twenty five -> March 3, 2025",
+    "june fifth comma nineteen ninety two -> June 5 comma 1992",
+    "june the fifth comma nineteen ninety two -> June 5 comma 1992",
+    "april first comma two thousand and twenty -> April 1 comma 2020",
+    "March third, comma, two thousand twenty. -> March 3, comma, 2020.",
+    "March 3 comma twenty twenty five -> March 3 comma 2025",
+    "the third of march comma twenty twenty five -> the 3rd of March comma 2025",
+    "nineteen oh five was a hard year -> 1905 was a hard year",
+    "the winter came in twenty oh one -> the winter came in 2001",
+    "my phone number is five five five dash one two three four -> my phone number is 555-1234",
+    "my order number is five five five one two three four -> my order number is 5551234",
     "the third of march twenty twenty five -> the 3rd of March 2025",
     "the twenty first of june nineteen seventy -> the 21st of June 1970",
     "one ninety two dot one six eight dot zero dot one -> 192.168.0.1",
@@ -268,6 +347,11 @@ def test_explicit_writes_what_nothing_else_can_mean(heard: str, expected: str) -
     "wait a second",
     "in one or two places",
     "nineteen, fifty",
+    "at nineteen oh five",
+    "fourteen oh five hours",
+    "it cost nineteen oh five",
+    "march third comma ten people came",
+    "two thousand, five hundred dollars",
 )
 def test_explicit_leaves_plain_numbers(heard: str, expected: str) -> None:
     """Without a trigger or a context, number words are words."""
@@ -317,6 +401,15 @@ def test_explicit_leaves_plain_numbers(heard: str, expected: str) -> None:
     "five-year-old",
     "twenty-something",
     "seven eleven",
+    "nineteen fifty dollar bottles",
+    "five hundred dollar bills",
+    "twenty nine ninety nine",
+    "three ninety nine",
+    "lend a quarter to two friends",
+    "everyone minus two people",
+    "forty winks",
+    "i told him one two three times",
+    "fifteen hundredth of a second",
 )
 def test_natural_leaves_what_style_has_in_words(heard: str, expected: str) -> None:
     """One to nine, fractions, idioms, marks of the engine and escapes keep words in natural mode."""
@@ -414,6 +507,45 @@ def test_natural_leaves_what_style_has_in_words(heard: str, expected: str) -> No
     "nineteen ninety nine dollars -> $19.99",
     "twelve fifty pounds -> £12.50",
     "two fifty dollars -> $250",
+    "two twenty dollar bills -> two $20 bills",
+    "it costs two twenty dollar bills -> it costs two $20 bills",
+    "a two fifty dollar phone -> a $250 phone",
+    "it costs nineteen ninety nine -> it costs 19.99",
+    "it costs three thirty -> it costs 3.30",
+    "i paid nineteen ninety five for it -> i paid 19.95 for it",
+    "it sells for twenty nine ninety nine -> it sells for 29.99",
+    "i bought it for nine fifty -> i bought it for 9.50",
+    "that will be twelve ninety nine please -> that will be 12.99 please",
+    "that will be twelve thirty -> that will be 12:30",
+    "the price is nineteen ninety nine -> the price is 19.99",
+    "the year is nineteen ninety nine -> the year is 1999",
+    "it is only nine thirty -> it is only 9:30",
+    "it is only nine ninety nine -> it is only 9.99",
+    "he charged me nineteen ninety nine dollars -> he charged me $19.99",
+    "at three fifty a gallon -> at 3.50 a gallon",
+    "at nine thirty a man came -> at 9:30 a man came",
+    "room three ninety nine -> room 399",
+    "Two thousand, five hundred dollars. -> $2,500.",
+    "One million, two hundred thousand people. -> 1,200,000 people.",
+    "One hundred thousand, five hundred. -> 100,500.",
+    "Two thousand, five hundred and ten. -> 2510.",
+    "One thousand, two thousand, three thousand. -> 1000, 2000, 3000.",
+    "In two thousand, five people came. -> In 2000, five people came.",
+    "at a quarter to two we left -> at 1:45 we left",
+    "the bill minus ten dollars -> the bill minus $10",
+    "ten dollars minus two dollars -> $10 minus $2",
+    "fifty percent minus ten percent -> 50% minus 10%",
+    "ten people minus two kids -> 10 people minus two kids",
+    "x minus ten -> x minus 10",
+    "it is minus ten -> it is -10",
+    "the temperature today minus ten degrees -> the temperature today -10 degrees",
+    "between minus five and minus ten -> between -5 and -10",
+    "i was forty second in line -> i was 42nd in line",
+    "thirty second in the race -> 32nd in the race",
+    "a forty second in the video -> a 40 second in the video",
+    "the serial is five five five one two three four -> the serial is 5551234",
+    "isbn nine seven eight one two three four five six seven -> isbn 9781234567",
+    "call me at five five five one two three four -> call me at 555-1234",
     "january twenty first at three pm -> January 21 at 3 pm",
     "the morning of march third -> the morning of March 3",
     "twenty dollar sign -> 20 dollar sign",
@@ -532,6 +664,8 @@ modes = st.sampled_from(["explicit", "natural"])
 
 @given(spoken, modes)
 @example(["number", "number", "five"], "explicit")
+@example(["they", "number", "twelve"], "natural")
+@example(["item", "0", "oh", "twenty"], "natural")
 def test_what_it_returns_it_returns_unchanged(chunks: list[str], mode: Mode) -> None:
     """Converting twice is converting once, for any sequence of the words that it knows."""
     once = convert(chunks, mode)
@@ -540,6 +674,7 @@ def test_what_it_returns_it_returns_unchanged(chunks: list[str], mode: Mode) -> 
 
 @given(st.lists(st.text()), modes)
 @example(["one"] * 2000, "natural")
+@example(["number"] * 2000, "explicit")
 @example([""], "natural")
 @example(["-"], "natural")
 @example(["twenty-"], "explicit")

@@ -44,6 +44,7 @@ def test_the_longest_phrase_wins(file: Path) -> None:
         (COMMA + COMMA.replace("left", "above").replace("comma", "colon"), ["rule 2 ('colon')", "above"]),
         ('[[rule]]\nspoken = ["comma"]\nattach = "left"\n', ["rule 1 ('comma')", "write"]),
         (COMMA.replace('["comma"]', "[]"), ["rule 1", "empty"]),
+        (COMMA.replace('","', '"\\u0007"'), [":3: rule 1 ('comma')", "control character"]),
         (COMMA.replace('"comma"', '"comma", "Komma"'), ["rule 1 ('comma')", "'Komma'", "lower-case"]),
         (COMMA.replace("comma", "two  spaces"), ["'two  spaces'", "one space"]),
         (COMMA.replace("comma", "comma."), ["'comma.'", "punctuation"]),

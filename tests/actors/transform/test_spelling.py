@@ -26,6 +26,13 @@ ENGLISH = Transformer.load("en")
         ("open paren alpha plus sign bravo close paren", "(a+b)"),
         ("A, B. New line. C.", "ab\nc"),
         ("A B new paragraph C", "ab\n\nc"),
+        ("B as in boy, N for November.", "bn"),
+        ("Alpha-Bravo-Charlie.", "abc"),
+        ("capital M, as in Mike, alpha like apple", "Ma"),
+        ("b as in toy four for four", "b444"),
+        ("n for six", "n46"),
+        ("as in x", "asinx"),
+        ("x as in", "xasin"),
     ],
 )
 def test_what_is_spelled(said: str, written: str) -> None:

@@ -72,6 +72,16 @@ def test_a_text_that_was_not_changed(stages: Stages, journal: Journal, configure
     assert (second.plain, second.text, second.mended) == (None, " And then some.", ", and then some.")
 
 
+def test_a_mark_that_is_said_stands_for_the_recognisers_full_stop(stages: Stages, journal: Journal) -> None:
+    """Behind a pause, where the full stop is typed already, it is offered to go; a full stop that was said is not."""
+    say(journal, "Yes.", "Exclamation mark.", "Thanks.", "Comma, bye.", "hello period", "Comma, Tom.")
+    stages.start("transform")
+    rows = end(stages, journal, 1, 2, 3, 4, 5, 6)
+    assert [(row.text, row.mended) for row in rows] == [
+        ("Yes.", None), ("!", "!"), (" Thanks.", None), (", bye.", ", bye."), (" Hello.", None), (", Tom.", None),
+    ]  # fmt: skip
+
+
 def test_what_is_swallowed_is_suppressed(stages: Stages, journal: Journal, configure: Configure) -> None:
     """What the hook swallows is suppressed with that reason and kept; the next text goes on as if it had not been."""
     configure("grep -q computer && exit 10; echo typed.")
