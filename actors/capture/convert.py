@@ -45,9 +45,10 @@ class Pace:
 
     What has come lags behind the clock by the buffers on the way; the smallest lag seen is theirs. A block that comes
     later than that by 0.1 s, or for which the device reports an overrun, may be late, and then the next ones follow at
-    once, or it may have lost what was before it. So it is held back until blocks come at their usual pace again. What
-    they lag behind by then has been lost: a PipeWire that was stopped for 0.3 s and 1.0 s had lost 0.17 s and 0.52 s
-    without a word, a PulseAudio nothing.
+    once, or it may have lost what was before it. So it is held back, with those behind it, until they have caught up, or
+    have come at the pace of speech for 0.25 s: what they lag behind by then has been lost. A PipeWire that was stopped
+    for 0.3 s and 1.0 s had lost 0.17 s and 0.52 s without a word, a PulseAudio nothing; but in the midst of the 6 s that
+    one delivered at once after a stop, it was itself kept from the processor for longer than a block lasts.
 
     A sound card's clock may be off by 100 parts in a million, which the smallest lag is allowed to follow.
     """
@@ -55,6 +56,8 @@ class Pace:
     _DRIFT = 200e-6
     _LATE_NS = 100_000_000
     _LOST_NS = 64_000_000  # blocks of 32 ms came 30 ms early or late
+    _NEARER_NS = 32_000_000  # within `_STEADY_NS`: who delivers faster than 1.13 times the pace of speech catches up
+    _STEADY_NS = 250_000_000
     _BEGINNING_NS = 1_000_000_000  # in which buffers fill, so that nothing can be said yet
     _MOST = 128  # blocks held back: a burst of 4 s
 
@@ -64,6 +67,9 @@ class Pace:
         self._frames = 0
         self._lag_ns = 0.0
         self._held = 0
+        self._since_ns = 0
+        """Since when blocks that are held back have come no nearer to the clock than by `_behind_ns`."""
+        self._behind_ns = 0
 
     def lost(self, now_ns: int, frames: int, *, overrun: bool) -> int | None:
         """Take note of a block of `frames` that came at `now_ns`.
@@ -78,20 +84,27 @@ class Pace:
         self._frames += frames
         lag_ns = now_ns - self._start_ns - self._frames / self._rate * 1e9
         behind_ns = int(lag_ns - self._lag_ns)
-        at_once = now_ns - self._last_ns < spoken_ns / 2
+        stopped = now_ns - self._last_ns > spoken_ns + self._LATE_NS
         self._last_ns = now_ns
         if not self._held:
-            if not overrun and behind_ns <= self._LATE_NS:
+            if now_ns - self._start_ns < self._BEGINNING_NS and behind_ns > self._LATE_NS:
+                self._lag_ns = lag_ns
+            elif overrun or behind_ns > self._LATE_NS:
+                self._held, self._since_ns, self._behind_ns = 1, now_ns, behind_ns
+                return None
+            else:
                 self._lag_ns = min(self._lag_ns + self._DRIFT * spoken_ns, lag_ns)
-                return 0
-            self._held = 1
-            return None
-        if at_once and self._held < self._MOST:
-            self._held += 1
-            return None
+            return 0
+        self._held += 1
+        if stopped or behind_ns < self._behind_ns - self._NEARER_NS:
+            self._since_ns, self._behind_ns = now_ns, behind_ns
+        lost = behind_ns > self._LOST_NS
+        if lost and now_ns - self._since_ns < self._STEADY_NS:
+            if self._held < self._MOST:
+                return None
+            lost = False  # a burst that is longer than can be held is told at its end: until then it catches up
         self._held = 0
-        if at_once or behind_ns <= self._LOST_NS:
-            return 0  # a burst that is longer than can be held is told at its end: until then it catches up
-        young = now_ns - self._start_ns < self._BEGINNING_NS
+        if not lost:
+            return 0
         self._start_ns += behind_ns
-        return 0 if young else behind_ns * SAMPLE_RATE // 10**9
+        return behind_ns * SAMPLE_RATE // 10**9

@@ -55,44 +55,102 @@ def test_rates(rate: int) -> None:
     assert np.abs(middle).max() == pytest.approx(0.5, abs=0.01)
 
 
+class Player:
+    """A pace, and what comes to it.
+
+    Args:
+        rate: in Hz.
+    """
+
+    def __init__(self, rate: int = SAMPLE_RATE) -> None:
+        self.pace, self.size = Pace(rate), 512 * rate // SAMPLE_RATE
+        self.now = 1_000_000_000
+        """When the next block comes, if nothing keeps it."""
+
+    def block(self, *, late_ns: int = 0, each_ns: int = EACH_NS, overrun: bool = False) -> int | None:
+        """Have a block come, and the next one be due so long after this one was."""
+        told = self.pace.lost(self.now + late_ns, self.size, overrun=overrun)
+        self.now += each_ns
+        return told
+
+    def speak(self, blocks: int = 100) -> list[int | None]:
+        """Have blocks come as they are said."""
+        return [self.block() for _ in range(blocks)]
+
+
 @pytest.mark.parametrize("overrun", [False, True])
 def test_what_is_lost(overrun: bool) -> None:
-    """Where blocks come later for good, as much is lost, told or not; it is known one block later."""
-    pace, now = Pace(48_000), 1_000_000_000
-    for _ in range(100):
-        assert pace.lost(now, 1536, overrun=False) == 0
-        now += EACH_NS
-    now += 250_000_000
-    assert pace.lost(now, 1536, overrun=overrun) is None
-    lost = pace.lost(now + EACH_NS, 1536, overrun=False)
-    assert lost == pytest.approx(0.25 * SAMPLE_RATE, abs=1)
-    assert pace.lost(now + 2 * EACH_NS, 1536, overrun=False) == 0
+    """Where blocks come later for good, as much is lost, told or not; it is known when that has gone on for 0.25 s."""
+    player = Player(48_000)
+    assert player.speak() == [0] * 100
+    player.now += 250_000_000
+    assert player.block(overrun=overrun) is None
+    told = player.speak(20)
+    assert told[:7] == [None] * 7
+    assert told[7] == pytest.approx(0.25 * SAMPLE_RATE, abs=1)
+    assert told[8:] == [0] * 12
+
+
+def test_an_overrun_without_loss() -> None:
+    """What the device reports and the clock does not confirm is late for one block."""
+    player = Player()
+    player.speak()
+    assert player.block(overrun=True) is None
+    assert player.block() == 0
 
 
 def test_what_is_only_late() -> None:
     """Blocks that come in a burst after a pause have lost nothing, and neither have those that come unevenly."""
-    pace, now = Pace(48_000), 1_000_000_000
-    for n in range(100):
-        assert pace.lost(now + n * EACH_NS + (30_000_000 if n % 7 == 3 else 0), 1536, overrun=False) == 0
-    now += 130 * EACH_NS
-    told = [pace.lost(now + n * 300_000, 1536, overrun=False) for n in range(31)]
-    assert told == [None] * 31
-    assert pace.lost(now + EACH_NS, 1536, overrun=False) == 0
+    player = Player(48_000)
+    assert [player.block(late_ns=30_000_000 if n % 7 == 3 else 0) for n in range(100)] == [0] * 100
+    player.now += 30 * EACH_NS
+    told = [player.block(each_ns=300_000) for _ in range(31)]
+    assert told[:20] == [None] * 20
+    assert told[-1] == 0
+    assert set(told) == {None, 0}
+
+
+@pytest.mark.parametrize("speed", [2.0, 4.0, 100.0])
+@pytest.mark.parametrize("stop_ns", [20_000_000, 60_000_000, 900_000_000])
+def test_a_burst_with_stops_in_it(speed: float, stop_ns: int) -> None:
+    """A server that is itself kept from the processor while it catches up with a stop of 2 s has lost nothing."""
+    player = Player()
+    player.speak()
+    behind_ns, told, n = 2_000_000_000.0, [], 0
+    while behind_ns > 0:
+        player.now += int(behind_ns) if n == 0 else 0
+        step = int(EACH_NS / speed) + (stop_ns if n in {5, 20} else 0)
+        told.append(player.block(each_ns=step))
+        behind_ns += step - EACH_NS
+        n += 1
+    assert set(told) <= {None, 0}
+    player.now -= int(behind_ns)
+    assert set(player.speak()) == {0}
+
+
+def test_what_is_lost_behind_a_burst() -> None:
+    """Of a stop of 1 s, half is delivered late and the other half never: so much is lost."""
+    player = Player()
+    player.speak()
+    player.now += 1_000_000_000
+    for _ in range(16):
+        player.block(each_ns=300_000)
+    (lost,) = {told for told in player.speak(20) if told}
+    assert lost == pytest.approx((1.0 - 16 * 0.0317) * SAMPLE_RATE, abs=0.01 * SAMPLE_RATE)
 
 
 def test_a_burst_of_minutes_is_no_loss() -> None:
     """After a pause that is longer than what can be held back, a sound server that lost nothing catches up with it."""
-    pace, now = Pace(16_000), 1_000_000_000
-    for n in range(100):
-        assert pace.lost(now + n * EACH_NS, 512, overrun=False) == 0
-    now += 99 * EACH_NS
+    player = Player()
+    player.speak()
     away = 2000
-    told = [pace.lost(now + away * EACH_NS + n * 300_000, 512, overrun=False) for n in range(away)]
+    player.now += (away - 1) * EACH_NS
+    told = [player.block(each_ns=300_000) for n in range(away)]
     assert set(told) == {None, 0}
-    now += away * EACH_NS
-    assert {pace.lost(now + n * EACH_NS, 512, overrun=False) for n in range(1, 100)} <= {None, 0}
-    assert pace.lost(now + 100 * EACH_NS + 300_000_000, 512, overrun=False) is None
-    lost = pace.lost(now + 101 * EACH_NS + 300_000_000, 512, overrun=False)
+    player.now += EACH_NS - away * 300_000
+    assert set(player.speak()) <= {None, 0}
+    player.now += 300_000_000
+    (lost,) = {told for told in player.speak(20) if told}
     assert lost == pytest.approx(0.3 * SAMPLE_RATE, abs=600)
 
 
