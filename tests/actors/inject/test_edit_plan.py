@@ -39,6 +39,7 @@ def planned(does: str, *rows: UtteranceRow, times: int = 1) -> Plan:
     return plan(edit, reversed(rows), within=3600, language="en")
 
 
+LONG_AGO = now_ns() - 7200 * 10**9  # on a machine that was started since, before it was
 ONE, TWO, THREE = row(1, "Hello there."), row(2, " This is"), row(3, " the second.")
 
 
@@ -88,7 +89,7 @@ def test_undo_of_an_edit() -> None:
     [
         ("scratch", [], "nothing was typed"),
         ("undo", [], "nothing was done"),
-        ("scratch", [row(1, "Hi.", typed_ns=1)], "more than 3600 s ago"),
+        ("scratch", [row(1, "Hi.", typed_ns=LONG_AGO)], "more than 3600 s ago"),
         ("scratch", [row(1, "Hi.", boot="another")], "more than 3600 s ago"),
         ("word", [ONE, row(2, " Hm.", state="in_doubt")], "utterance 2 may or may not have been typed"),
         ("undo", [ONE, row(2, " Hm.", state="in_doubt")], "utterance 2 may or may not have been typed"),
@@ -101,7 +102,7 @@ def test_undo_of_an_edit() -> None:
             [ONE, row(2, None, state="suppressed", reason=SCRATCHED)],
             "it was never typed; sottovoce history retype 2",
         ),
-        ("undo", [edited(2, Edit(does="word", took=((1, "a"),)), typed_ns=1)], "more than 3600 s ago"),
+        ("undo", [edited(2, Edit(does="word", took=((1, "a"),)), typed_ns=LONG_AGO)], "more than 3600 s ago"),
     ],
 )
 def test_what_cannot_be_done(does: str, rows: list[UtteranceRow], why: str) -> None:
