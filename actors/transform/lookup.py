@@ -101,8 +101,7 @@ class Lookup(dict[str, Piece | None]):
         self._audible = audible
         self._sounds = Sounds(audible, least)
         self._concerned = frozenset((*self._words, *fillers, *profane))
-        for word in self._words:  # 3 us each, which the first utterance with it would have to wait
-            self.__missing__(word)
+        self._learn()
         self._most = len(self) + _KEPT
 
     def pieces(self, chunks: Iterable[str]) -> list[Piece | None]:
@@ -110,11 +109,23 @@ class Lookup(dict[str, Piece | None]):
         if len(self) >= self._most:
             self.clear()
             self.begins.clear()
+            self._learn()
         return list(map(self.__getitem__, chunks))
+
+    def _learn(self) -> None:
+        """Look at the words that will be said: 1 to 5 us each, which the first utterance with it would have to wait."""
+        self.update(self._lexicon.frequent)
+        for word in self._concerned:
+            self.pop(word, None)
+        for word in self._words:
+            self.__missing__(word)
 
     def __missing__(self, chunk: str) -> Piece | None:
         word = chunk.lower()
-        ordinary = word.isalpha() and word not in self._concerned and word in self._lexicon.words  # most are
+        plain = word.rstrip(MARKS)
+        ordinary = self.get(plain, self) is None or (  # most are
+            plain.isalpha() and plain not in self._concerned and plain in self._lexicon.words
+        )
         piece = self[chunk] = None if ordinary else self._judge(chunk)
         if piece is not None and piece.begins:
             self.begins.add(chunk)
