@@ -17,12 +17,38 @@ _AROUND = OPENERS + CLOSERS + MARKS  # MARKS as well: "?»" is no word
 
 
 class Composer:
-    """One utterance as it is being written. Words and commands are added in their order; `finish` gives the result."""
+    """One utterance as it is being written. Words and commands are added in their order; `finish` gives the result.
+
+    Args:
+        casing: of the language.
+        context: of the utterance.
+    """
 
     __slots__ = (
-        "_caps", "_case", "_casing", "_code", "_context", "_cut", "_doubled", "_fresh", "_glue", "_line",
-        "_mark", "_named_on", "_open", "_opened", "_paused", "_pending", "_phrase", "_pieces", "_raised", "_spoken",
-        "_styled", "_typography", "_words_last",
+        "_caps",
+        "_case",
+        "_casing",
+        "_code",
+        "_context",
+        "_cut",
+        "_doubled",
+        "_fresh",
+        "_glue",
+        "_line",
+        "_mark",
+        "_named_on",
+        "_open",
+        "_opened",
+        "_paused",
+        "_pending",
+        "_phrase",
+        "_pieces",
+        "_plain",
+        "_raised",
+        "_spoken",
+        "_styled",
+        "_typography",
+        "_words_last",
     )  # fmt: skip
 
     def __init__(self, casing: Casing, context: Context) -> None:
@@ -60,24 +86,33 @@ class Composer:
         if self._fresh and len(chunks) > 1:
             following = chunks[1].lower().rstrip(MARKS)
             self._named_on = chunks[1][:1].isupper() and following not in self._casing.capitals
-        add, capital = self._pieces.append, self._casing.capitals.get
-        inside = self._case == "inside" and not (self._fresh or self._glue or self._styled or self._paused)
-        plain = False
-        for chunk in chunks:
-            # Most words have no mark at either end, and are written as they came.
-            if inside and (chunk.isalnum() or (chunk[-1:].isalnum() and chunk[:1].isalnum())):
-                add(" " + capital(chunk, chunk))
-                plain = True
-                continue
-            if plain:
-                self._behind_word()
-                plain = False
-            Composer.word(self, chunk, chunk.lower().rstrip(MARKS))  # whatever a subclass does first is done
-            inside = self._case == "inside" and not (self._fresh or self._glue or self._styled)
-        if plain:
-            self._behind_word()
+        at = 0
+        marked = [
+            at for at, chunk in enumerate(chunks)
+            if not (chunk.isalnum() or (chunk[-1:].isalnum() and chunk[:1].isalnum()))
+        ]  # fmt: skip
+        for stop in marked:
+            if at < stop:
+                self._between(chunks, at, stop)
+            chunk = chunks[stop]
+            Composer.word(self, chunk, chunk.lower().rstrip(MARKS))
+            at = stop + 1
+        if at < len(chunks):
+            self._between(chunks, at, len(chunks))
 
-    def _behind_word(self) -> None:
+    def _between(self, chunks: list[str], at: int, stop: int) -> None:
+        """Add words with no mark at either end: inside a sentence they are written as they come, or with their own capital."""
+        while self._case != "inside" or self._fresh or self._glue or self._styled or self._paused:
+            chunk = chunks[at]
+            Composer.word(self, chunk, chunk.lower())  # whatever a subclass does first is done
+            at += 1
+            if at == stop:
+                return
+        words, capitals = chunks[at:stop], self._casing.capitals
+        if not capitals.keys().isdisjoint(words):
+            words = [capitals.get(word, word) for word in words]
+        last = words.pop()  # a piece of its own, since a command may do something to it
+        self._pieces += (" " + " ".join(words), " " + last) if words else (" " + last,)
         self._mark = ""
         self._spoken = self._line = False
         self._words_last = True
