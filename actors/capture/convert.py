@@ -45,10 +45,10 @@ class Pace:
 
     What has come lags behind the clock by the buffers on the way; the smallest lag seen is theirs. A block that comes
     later than that by 0.1 s, or for which the device reports an overrun, may be late, and then the next ones follow at
-    once, or it may have lost what was before it. So it is held back, with those behind it, until they have caught up, or
-    have come at the pace of speech for 0.25 s: what they lag behind by then has been lost. A PipeWire that was stopped
-    for 0.3 s and 1.0 s had lost 0.17 s and 0.52 s without a word, a PulseAudio nothing; but in the midst of the 6 s that
-    one delivered at once after a stop, it was itself kept from the processor for longer than a block lasts.
+    once, or it may have lost what was before it. So it is held back, with those behind it, until they have caught up,
+    or have come at the pace of speech for 0.25 s: what they lag behind by then has been lost. A PipeWire that was
+    stopped for 0.3 s and 1.0 s had lost 0.17 s and 0.52 s without a word, a PulseAudio nothing; but in the midst of the
+    6 s that one delivered at once after a stop, it was itself kept from the processor for longer than a block lasts.
 
     A sound card's clock may be off by 100 parts in a million, which the smallest lag is allowed to follow.
     """

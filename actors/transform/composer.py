@@ -17,38 +17,12 @@ _AROUND = OPENERS + CLOSERS + MARKS  # MARKS as well: "?»" is no word
 
 
 class Composer:
-    """One utterance as it is being written. Words and commands are added in their order; `finish` gives the result.
-
-    Args:
-        casing: of the language.
-        context: of the utterance.
-    """
+    """One utterance as it is being written. Words and commands are added in their order; `finish` gives the result."""
 
     __slots__ = (
-        "_caps",
-        "_case",
-        "_casing",
-        "_code",
-        "_context",
-        "_cut",
-        "_doubled",
-        "_fresh",
-        "_glue",
-        "_line",
-        "_mark",
-        "_named_on",
-        "_open",
-        "_opened",
-        "_paused",
-        "_pending",
-        "_phrase",
-        "_pieces",
-        "_plain",
-        "_raised",
-        "_spoken",
-        "_styled",
-        "_typography",
-        "_words_last",
+        "_caps", "_case", "_casing", "_code", "_context", "_cut", "_doubled", "_fresh", "_glue", "_line",
+        "_mark", "_named_on", "_open", "_opened", "_paused", "_pending", "_phrase", "_pieces", "_raised", "_spoken",
+        "_styled", "_typography", "_words_last",
     )  # fmt: skip
 
     def __init__(self, casing: Casing, context: Context) -> None:
@@ -101,7 +75,7 @@ class Composer:
             self._between(chunks, at, len(chunks))
 
     def _between(self, chunks: list[str], at: int, stop: int) -> None:
-        """Add words with no mark at either end: inside a sentence they are written as they come, or with their own capital."""
+        """Add words with no mark at either end: inside a sentence nothing becomes of them but `capitals`."""
         while self._case != "inside" or self._fresh or self._glue or self._styled or self._paused:
             chunk = chunks[at]
             Composer.word(self, chunk, chunk.lower())  # whatever a subclass does first is done
