@@ -22,7 +22,7 @@ class Composer:
     __slots__ = (
         "_caps", "_case", "_casing", "_code", "_context", "_cut", "_doubled", "_fresh", "_glue", "_line",
         "_mark", "_named_on", "_open", "_opened", "_paused", "_pending", "_phrase", "_pieces", "_raised", "_spoken",
-        "_styled", "_typography", "_words_last",
+        "_styled", "_typography", "_waiting", "_words_last",
     )  # fmt: skip
 
     def __init__(self, casing: Casing, context: Context) -> None:
@@ -42,6 +42,7 @@ class Composer:
         # Asked once a word, where else each of the three would be.
         self._styled = bool(context.caps or context.pending or self._code)
         self._pieces: list[str] = []
+        self._waiting: list[str] = []  # words that a subclass has not written yet
         self._raised = -1  # the piece with the last word that got its capital from the start of a sentence
         # The next word's capital may be there only because the engine took it for the start of a sentence.
         self._fresh = True
@@ -115,12 +116,17 @@ class Composer:
         self._words_last = True
         self._line = False
 
+    def _write(self) -> None:
+        """Write the words that wait. Here none does."""
+
     def unpause(self) -> None:
         """Take back what the engine wrote for a pause after the last word."""
+        self._write()
         self._take_back(".?!…:;")
 
     def spell(self, characters: str) -> None:
         """Add what was spelled: it stands at what was spelled before, and capitals are only those asked for."""
+        self._write()
         if self._pending in {"upper", "capital"} or (self._pending in {"", "title"} and self._caps == "upper"):
             characters = characters.upper()
         self._end_phrase(pending=True)
@@ -132,6 +138,7 @@ class Composer:
 
     def style(self, does: Does, trail: str) -> None:
         """Add a casing command, which writes nothing; `trail` is what the engine put after its words."""
+        self._write()
         dropped = self._take_back(".?!…:;") + trail
         self._paused = trail == "," and does.endswith((" word", " letter"))
         self._fresh = self._fresh or not TERMINATORS.isdisjoint(dropped)
@@ -152,15 +159,18 @@ class Composer:
 
     def command(self, rule: Rule, trail: str, *, last: bool = True) -> None:
         """Add a command; `trail` is what the engine put after its words, which are the `last` ones or not."""
+        if self._waiting:
+            self._write()
         if self._phrase:
             self._end_phrase()
         if self._raised >= 0 and rule.attach == "both" and rule.write in _IN_ADDRESS:
             self._lower_address(whole=rule.write != ".")
         opening = rule.attach == "right" and (rule.opens != "" or rule.write in self._typography.opening)
         closing = rule.attach == "left" and rule.case == "same"
-        keeps = rule.keeps.replace(".", "") if closing and self._cut else rule.keeps
         within = self._words_last and not self._cut and self._mark not in TERMINATORS
-        dropped = self._take_back(keeps) + trail
+        dropped = trail
+        if self._mark and self._words_last:
+            dropped = self._take_back(rule.keeps.replace(".", "") if closing and self._cut else rule.keeps) + trail
         if opening or closing:  # an aside of its own keeps its full stop: "He left. (So did I.)"
             aside = self._case == "start" and bool(self._pieces)
             self._cut = opening and not aside and not TERMINATORS.isdisjoint(trail)
@@ -225,20 +235,21 @@ class Composer:
     @property
     def begins_line(self) -> bool:
         """Whether what comes next begins a line."""
-        return self._line
+        return self._line and not self._waiting
 
     @property
     def begun_line(self) -> bool:
         """Whether what comes next begins a line that was asked for."""
-        return self._line and self._spoken
+        return self._line and self._spoken and not self._waiting
 
     @property
     def opens_bracket(self) -> bool:
         """Whether what was written last in this utterance is an opening bracket."""
-        return bool(self._pieces) and self._pieces[-1][-1:] in self._typography.opening
+        return bool(self._pieces) and not self._waiting and self._pieces[-1][-1:] in self._typography.opening
 
     def finish(self) -> tuple[str, Context]:
         """Return the characters to type and what to remember of them."""
+        self._write()
         return "".join(self._pieces), Context(
             glue=self._glue, case=self._case, mark=self._mark, spoken=self._spoken, open=self._open, line=self._line,
             caps=self._caps, pending=self._pending, mode=self._context.mode,

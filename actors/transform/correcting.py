@@ -6,7 +6,6 @@ from sottovoce.actors.transform.casing import Casing
 from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Context
 from sottovoce.actors.transform.corrections import Corrections, Fired, Name, Snippet, rewritten
-from sottovoce.actors.transform.rulebook import Does, Rule
 from sottovoce.actors.transform.steps import Step, corrected
 
 
@@ -23,7 +22,7 @@ class Correcting(Composer):
         steps: the same, among what else was decided, in the order of the words; None: nobody asks.
     """
 
-    __slots__ = ("_fired", "_lookup", "_steps", "_told", "_waiting")
+    __slots__ = ("_fired", "_lookup", "_steps", "_told")
 
     def __init__(
         self, casing: Casing, context: Context, corrections: Corrections, fired: list[Fired],
@@ -35,7 +34,6 @@ class Correcting(Composer):
         self._steps = steps
         self._told: list[int] = []
         """For each word that waits, how many steps there were when it came."""
-        self._waiting: list[str] = []
 
     def word(self, chunk: str, bare: str) -> None:  # noqa: ARG002 - found out again if it is corrected
         """Add what the engine wrote between two spaces; `bare` is it in lower case without the marks at its end."""
@@ -46,47 +44,6 @@ class Correcting(Composer):
         self._waiting += chunks
         if self._steps is not None:
             self._told += [len(self._steps)] * len(chunks)
-
-    def unpause(self) -> None:
-        """Take back what the engine wrote for a pause after the last word."""
-        self._write()
-        Composer.unpause(self)
-
-    def spell(self, characters: str) -> None:
-        """Add what was spelled."""
-        self._write()
-        Composer.spell(self, characters)
-
-    def style(self, does: Does, trail: str) -> None:
-        """Add a casing command."""
-        self._write()
-        Composer.style(self, does, trail)
-
-    def command(self, rule: Rule, trail: str, *, last: bool = True) -> None:
-        """Add a command."""
-        if self._waiting:
-            self._write()
-        Composer.command(self, rule, trail, last=last)
-
-    @property
-    def begins_line(self) -> bool:
-        """Whether what comes next begins a line."""
-        return not self._waiting and super().begins_line
-
-    @property
-    def begun_line(self) -> bool:
-        """Whether what comes next begins a line that was asked for."""
-        return not self._waiting and super().begun_line
-
-    @property
-    def opens_bracket(self) -> bool:
-        """Whether what was written last in this utterance is an opening bracket."""
-        return not self._waiting and super().opens_bracket
-
-    def finish(self) -> tuple[str, Context]:
-        """Return the characters to type and what to remember of them."""
-        self._write()
-        return Composer.finish(self)
 
     def _write(self) -> None:
         if not self._waiting:

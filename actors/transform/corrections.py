@@ -141,12 +141,14 @@ class Corrections:
 
     def of_mode(self, mode: str) -> Lookup:
         """Return the corrections of one mode."""
-        return self._modes.get(mode, self._others)
+        lookup = self._modes.get(mode, self._others)
+        lookup.limit()
+        return lookup
 
 
 def rewritten(lookup: Lookup, chunks: list[str]) -> tuple[list[str], tuple[Fired, ...]]:
     """Return what `Corrections.apply` does, with the corrections of one mode."""
-    pieces, begins = lookup.pieces(chunks), lookup.begins
+    pieces, begins = list(map(lookup.__getitem__, chunks)), lookup.begins
     if begins.isdisjoint(chunks):
         return chunks, ()
     out: list[str] = []

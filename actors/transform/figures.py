@@ -19,12 +19,10 @@ class Figures:
 
     def __init__(self, rules: Rules) -> None:
         self._decimal = rules.decimal
+        self.marks = frozenset(filter(None, (_CLOCK, rules.decimal)))
+        """Those that may stand inside a number."""
         self._numerals = frozenset(rules.numerals)
         self._said = frozenset(phrase for rule in rules.rule if rule.write == rules.decimal for phrase in rule.spoken)
-
-    def concern(self, mark: str) -> bool:
-        """Whether a mark may stand inside a number."""
-        return mark == _CLOCK or (mark == self._decimal and mark != "")
 
     def read(self, heard: Heard, mark: str, at: int, stop: int) -> Reading:
         """Return what the mark is that the words from `at` to `stop` say.

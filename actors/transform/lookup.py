@@ -104,13 +104,12 @@ class Lookup(dict[str, Piece | None]):
         self._learn()
         self._most = len(self) + _KEPT
 
-    def pieces(self, chunks: Iterable[str]) -> list[Piece | None]:
-        """Return what each chunk is."""
+    def limit(self) -> None:
+        """Forget what was looked at if it is too much."""
         if len(self) >= self._most:
             self.clear()
             self.begins.clear()
             self._learn()
-        return list(map(self.__getitem__, chunks))
 
     def _learn(self) -> None:
         """Look at the words that will be said: 1 to 5 us each, which the first utterance with it would have to wait."""

@@ -75,7 +75,7 @@ class Reading:
 
     def read(self) -> None:
         """Hand all words and commands to the composer."""
-        heard, longest, starts = self._heard, self._phrases.longest, self._phrases.starts
+        heard, steps, longest, starts = self._heard, self._steps, self._phrases.longest, self._phrases.starts
         bare, count = heard.bare, len(heard.chunks)
         add = self._other if self._mode in {"spelling", "command"} else self._words
         begun = at = 0  # the words between them have not been handed over: at once it takes less time than one by one
@@ -91,37 +91,36 @@ class Reading:
             if begun < first:
                 add(begun, first)
                 apart = False
-            apart, begun, at = self._found(found[0], first, found[1], apart=apart)
+            entry, stop = found
+            if entry is PLAIN and (joint := self._joint(first)) is not None:
+                entry, stop = joint, first + 1
+            if isinstance(entry, str):
+                apart = False
+                begun, at = self._phrase(entry, first, stop)
+                continue
+            after = self._command(entry, first, stop, apart=apart)
+            if steps is not None and (after or not _in_address_alone(entry)):
+                steps.append(self._step(entry, heard.said(first, stop), after))
+            apart, begun, at = after > 0, after or first, after or stop
         if begun < count:
             add(begun, count)
 
     def _words(self, at: int, stop: int) -> None:
         self._composer.words(self._heard.chunks[at:stop])
 
-    def _found(self, entry: Entry, at: int, stop: int, *, apart: bool) -> tuple[bool, int, int]:
-        """Do what a phrase asks for.
-
-        Returns:
-            Whether it was a command, and which words are to be written: those between the two indices.
-        """
+    def _phrase(self, entry: str, at: int, stop: int) -> tuple[int, int]:
+        """Do what a phrase asks for that is no command; return the indices between which words are to be written."""
         heard, steps = self._heard, self._steps
-        if entry is PLAIN and (joint := self._joint(at)) is not None:
-            entry, stop = joint, at + 1
-        if isinstance(entry, str):
-            if entry is ESCAPE or entry is REPORTING:
-                begun = at
-                at, stop = self._escaped(at, stop, reporting=entry is REPORTING)
-                if at != begun:
-                    if steps is not None:
-                        steps.append(Step("escape", heard.said(begun, stop), heard.said(at, stop)))
-                    at = self._write_escaped(at, stop)
-            elif steps is not None:
-                steps.append(Step("kept", heard.said(at, stop), "a plain phrase"))
-            return False, at, stop
-        after = self._command(entry, at, stop, apart=apart)
-        if steps is not None and (after or not _in_address_alone(entry)):
-            steps.append(self._step(entry, heard.said(at, stop), after))
-        return after > 0, after or at, after or stop
+        if entry is ESCAPE or entry is REPORTING:
+            begun = at
+            at, stop = self._escaped(at, stop, reporting=entry is REPORTING)
+            if at != begun:
+                if steps is not None:
+                    steps.append(Step("escape", heard.said(begun, stop), heard.said(at, stop)))
+                at = self._write_escaped(at, stop)
+        elif steps is not None:
+            steps.append(Step("kept", heard.said(at, stop), "a plain phrase"))
+        return at, stop
 
     def _command(self, entry: Command | Letter, at: int, stop: int, *, apart: bool) -> int:
         """Do what the words from `at` to `stop` command, if they do; return where to go on, 0 if they are words."""
@@ -137,7 +136,7 @@ class Reading:
         if isinstance(entry, CaseRule):
             return self._cased(entry, marks, after, apart=apart)
         rule = entry if isinstance(entry, Rule) else entry[self._composer.has_open(entry[0].opens)]
-        if self._grammar.figures.concern(rule.write):
+        if rule.write in self._grammar.figures.marks:
             reading = self._grammar.figures.read(self._heard, rule.write, at, stop)
             if reading == "word":
                 return 0
