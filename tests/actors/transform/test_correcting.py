@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from sottovoce.actors.transform.casing import Casing
 from sottovoce.actors.transform.composer import Composer
 from sottovoce.actors.transform.context import Context
@@ -40,8 +44,28 @@ def test_what_waits_is_no_start_of_a_line() -> None:
     assert not composer.opens_bracket
 
 
-def test_nothing_is_written_past_the_words_that_wait() -> None:
-    """Each method of a composer that writes first writes the words: one that is new must, too."""
-    reads_only = {"has_open", "word"}
+WRITING: dict[str, Callable[[Correcting], object]] = {
+    "command": lambda composer: composer.command(COMMA, ""),
+    "style": lambda composer: composer.style("upper word", ""),
+    "spell": lambda composer: composer.spell("b"),
+    "unpause": lambda composer: composer.unpause(),
+    "finish": lambda composer: composer.finish(),
+}
+"""The methods of a composer that write, or decide by what is written."""
+
+
+@pytest.mark.parametrize("method", WRITING)
+def test_nothing_is_written_past_the_words_that_wait(method: str) -> None:
+    """Whoever writes first writes the words."""
+    composer = Correcting(Casing(RULES), Context(), Corrections(()), [])
+    composer.word("so", "so")
+    WRITING[method](composer)
+    assert composer.finish()[0].startswith("So")
+    assert not composer._waiting
+
+
+def test_each_method_that_writes_is_known() -> None:
+    """One that is new must be tried above, too."""
+    reads_only = {"has_open", "begins_line", "begun_line", "opens_bracket"}
     methods = {name for name in vars(Composer) if not name.startswith("_")} - reads_only
-    assert methods <= set(vars(Correcting))
+    assert methods == {*WRITING, "word", "words"}
