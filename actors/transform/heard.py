@@ -31,7 +31,8 @@ class Heard:
         if not text.isprintable():
             text = _UNTYPABLE.sub(" ", text)
         self._numbers = numbers
-        chunks, words = text.split(), text.lower().split()
+        chunks = text.split()
+        words = chunks if text.islower() else text.lower().split()
         odd = odd_of(words)
         if numbers != "off" and says_number(words, odd, natural=numbers == "natural" or beside is not None):
             changed = converted(chunks, words, odd, natural=numbers == "natural", beside=beside)

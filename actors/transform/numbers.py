@@ -152,6 +152,8 @@ def says_number(words: list[str], odd: list[int], *, natural: bool) -> bool:
     `words` are in lower case; `odd` as of `words.odd_of`. Unless it is `natural`, or code, "one of them" and "at first"
     are nothing without a trigger, a context, a month or a point.
     """
+    if not odd and NUMBERS.isdisjoint(words):
+        return False
     cores = [words[index].strip(_AROUND) for index in odd]
     numbers = NUMBERS.intersection(words) | NUMBERS.intersection(cores)
     if numbers and (natural or not numbers <= _SMALL or not (_ASKING.isdisjoint(words) and _ASKING.isdisjoint(cores))):
