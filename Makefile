@@ -9,7 +9,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 
 .PHONY: demo test lint types fuzz check clean setup
 
-demo: setup ## dictate a real recording end to end (AUDIO=path for your own)
+demo: $(BIN)/.synced-$(EXTRA) ## dictate a real recording end to end (AUDIO=path for your own)
 	@$(BIN)/sottovoce demo $(if $(AUDIO),"$(AUDIO)")
 
 # Two workers run services and whatever else keeps time, the third what needs a processor alone: tests/schedule.py.
@@ -32,7 +32,12 @@ fuzz: setup ## fuzz the decoders, SECONDS each (TARGETS="ring audio" for some of
 
 check: lint types test
 
-setup: $(BIN)/.synced-$(EXTRA)
+setup: $(BIN)/.compiled
+
+# Half a minute, whenever the transform has changed; without a C compiler it runs as Python.
+$(BIN)/.compiled: $(BIN)/.synced-$(EXTRA) $(wildcard actors/transform/*.py)
+	@$(BIN)/python -m sottovoce.ops.compile
+	@touch $@
 
 $(BIN)/.synced-$(EXTRA): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

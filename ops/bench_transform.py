@@ -29,7 +29,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from sottovoce.actors.transform import Context, Transformer
+from sottovoce.actors.transform import Context, Transformer, compiled
 from sottovoce.actors.transform.corrections import Corrections, Fired
 from sottovoce.actors.transform.numbers import Mode as Numbers
 from sottovoce.protocol.correction import MOST_WORDS, Correction
@@ -157,8 +157,9 @@ def run(*, seeds: int, utterances: int = UTTERANCES) -> dict[str, Any]:
         utterances: of each kind in each draw.
 
     Returns:
-        The version of Python; a row for each of `ROWS`: percentiles in microseconds, by the clock and of the processor;
-        how many corrections fired; how many commands and numbers were found in the first 100 utterances of each draw.
+        The version of Python; whether the transform is compiled; a row for each of `ROWS`: percentiles in
+        microseconds, by the clock and of the processor; how many corrections fired; how many commands and numbers were
+        found in the first 100 utterances of each draw.
     """
     measured = [(kind, numbers) for numbers in WAYS for kind in KINDS]
     times: dict[tuple[Kind, Numbers], list[tuple[int, int]]] = {row: [] for row in measured}
@@ -180,7 +181,7 @@ def run(*, seeds: int, utterances: int = UTTERANCES) -> dict[str, Any]:
                     done[kind, numbers]["commands"] += step.did in {"command", "case", "escape"}
                     done[kind, numbers]["numbered"] += step.did == "numbers"
     return {
-        "python": platform.python_version(),
+        "python": platform.python_version(), "compiled": bool(compiled.paths()),
         "words": WORDS, "rules": RULES, "corrections": CORRECTIONS, "seeds": seeds, "utterances": utterances * seeds,
         "bound_us": BOUND_US,
         "rows": [_row(name, numbers, times, done) for name, numbers in ROWS],
@@ -206,7 +207,8 @@ def render(report: dict[str, Any]) -> str:
         f"| {row['processor_p50']:.0f} us | {row['processor_p99']:.0f} us |"
         for row in report["rows"]
     ]
-    return "\n".join(lines)
+    how = "compiled" if report["compiled"] else "not compiled: `make setup`, where there is a C compiler"
+    return "\n".join([*lines, "", f"Python {report['python']}, {how}"])
 
 
 def transformer(rules: str) -> Transformer:

@@ -49,7 +49,7 @@ _TOWARDS: Final = listed("going us me him her them you") | {""}
 _TELLING: Final = listed("want wants wanted need needs needed ask asks asked tell tells told expect expects expected")
 """Before "us to" they make a verb of what follows: "she wants us to release ten"."""
 _ASKED: Final = listed("please help helped")
-_RANKS: Final = UNIT_ORDINALS.keys() | {"next", "last", "only", "same"}
+_RANKS: Final = frozenset(UNIT_ORDINALS) | {"next", "last", "only", "same"}
 _SINGULAR: Final = listed("was has does as its this is us yes says shows needs")
 _PERSONS: Final = listed("people men women children")
 _ONE_DOES: Final = _MODALS | listed(

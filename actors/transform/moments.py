@@ -43,7 +43,7 @@ OPEN_MONTHS: Final = frozenset({"march", "may", "august"})
 """Those that are other words too, or names, so that they have a capital in dates alone."""
 _SUFFIXES: Final = frozenset({"st", "nd", "rd", "th"})
 _DAY: Final = re.compile(r"\d{1,2}(?:st|nd|rd|th)?")
-_NEAR: Final = MONTHS.keys() | listed(
+_NEAR: Final = frozenset(MONTHS) | listed(
     "in since until till by before after from during circa of year between early late mid copyright"
     " spring summer autumn fall winter"
 )

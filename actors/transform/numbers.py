@@ -100,21 +100,21 @@ _NUMBERED: Final = (
 """What has a number, so that "number" after it is the noun."""
 _ARTICLES: Final = frozenset({"a", "an"})
 _AFTER_ARTICLE: Final = frozenset({"hundred", "quarter", "dollar", "euro", "pound", *SCALES})
-_SMALL: Final = DIGITS.keys() | UNIT_ORDINALS.keys()
+_SMALL: Final = frozenset(DIGITS) | frozenset(UNIT_ORDINALS)
 _BESIDE_FIGURES: Final = POINTS | TRIGGERS | OPEN_MONTHS
 """Beside them there is something to do with the digits of an engine's: "3 point 5", "number 42", "may 3rd"."""
-_ASKING: Final = TRIGGERS | CONTEXT | MONTHS.keys() | POINTS | {"sign"}
+_ASKING: Final = TRIGGERS | CONTEXT | frozenset(MONTHS) | POINTS | {"sign"}
 _SPECIAL: Final = frozenset(MONTHS) | ESCAPES | {"sign"}
 """Without one of these there is no date, no number that is escaped, and none with a spoken sign: seldom is one said."""
 _STARTS: Final = (
     NUMBERS - {*DECADES, "hundred", "hundredth", *SCALES}
     | TRIGGERS
-    | MONTHS.keys()
+    | frozenset(MONTHS)
     | MINUS
     | _ARTICLES
     | OH
     | POINTS
-    | REPEATED.keys()
+    | frozenset(REPEATED)
     | {"half", "quarter"}
     | frozenset("0123456789")
 )

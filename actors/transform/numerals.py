@@ -13,8 +13,8 @@ from sottovoce.actors.transform.vocabulary import DIGITS, OH, ORDINALS, POINTS, 
 from sottovoce.actors.transform.words import Words
 
 _LONE: Final = DIGITS | TEENS | TENS
-_SIZES: Final = SCALES.keys() | {"hundred"}
-_ON: Final = _LONE.keys() | OH | _SIZES
+_SIZES: Final = frozenset(SCALES) | {"hundred"}
+_ON: Final = frozenset(_LONE) | OH | _SIZES
 """What goes on with a number."""
 
 

@@ -73,9 +73,9 @@ _SUMS: Final = frozenset({"dollars", "euros", "pounds"})
 _SINGLE: Final = frozenset({"dollar", "euro", "pound"})
 _CASH: Final = listed("bill bills note notes coin coins")
 _NOTES: Final = frozenset({1, 2, 5, 10, 20, 50, 100, 200, 500})
-_LARGE: Final = TENS.keys() | TEENS.keys()
+_LARGE: Final = frozenset(TENS) | frozenset(TEENS)
 _ESTIMATED: Final = COUNTED - {"percent", "dollar", "dollars", "euros", "pounds"}
-_SMALL: Final = DIGITS.keys() | set("0123456789")
+_SMALL: Final = frozenset(DIGITS) | set("0123456789")
 
 
 def prose(words: Words, at: int, spoken: Run | None) -> Found | None:

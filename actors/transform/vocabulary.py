@@ -26,7 +26,7 @@ ORDINALS: Final = (
     | _counted("tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth", 10)
     | _counted("twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth", 20, 10)
 )
-NTH: Final = ORDINALS.keys() | {"and", "hundredth"}
+NTH: Final = frozenset(ORDINALS) | {"and", "hundredth"}
 """After a cardinal they may make it an ordinal."""
 DECADES: Final = _counted("twenties thirties forties fifties sixties seventies eighties nineties", 20, 10) | {
     "tens": 10,

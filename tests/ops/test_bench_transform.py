@@ -62,4 +62,6 @@ def test_the_report(sottovoce: Callable[..., subprocess.CompletedProcess[str]]) 
         assert row["corrections"] > 0
         assert (row["commands"] > 50) == (row["kind"] in {"all", "commands"})
         assert (row["numbered"] > 20) == (row["kind"] in {"all", "numbers"})
-    assert len(bench.render(report).splitlines()) == 2 + len(bench.ROWS)
+    lines = bench.render(report).splitlines()
+    assert len(lines) == 2 + len(bench.ROWS) + 2
+    assert ("not compiled" in lines[-1]) == (not report["compiled"])
