@@ -32,12 +32,9 @@ fuzz: setup ## fuzz the decoders, SECONDS each (TARGETS="ring audio" for some of
 
 check: lint types test
 
-setup: $(BIN)/.compiled
-
-# Half a minute, whenever the transform has changed; without a C compiler it runs as Python.
-$(BIN)/.compiled: $(BIN)/.synced-$(EXTRA) $(wildcard actors/transform/*.py)
+# It compiles for half a minute where the transform has changed; without a C compiler that runs as Python.
+setup: $(BIN)/.synced-$(EXTRA)
 	@$(BIN)/python -m sottovoce.ops.compile
-	@touch $@
 
 $(BIN)/.synced-$(EXTRA): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

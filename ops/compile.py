@@ -1,14 +1,13 @@
 """Compile the transform: `python -m sottovoce.ops.compile`, which `make` runs.
 
 Without a C compiler, or without Python's headers, nothing is done and all works as well: an utterance takes the
-transform 60 us then, and not 30 (`sottovoce bench transform`). Exit code 0 in any case, and one line where it was not.
+transform twice the time then (`sottovoce bench transform`). Exit code 0 in any case, and a line where it was not done.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
 import shutil
 import sys
 import sysconfig
@@ -18,14 +17,14 @@ from pathlib import Path
 from sottovoce.actors.transform.compiled import MODULES, SOURCE, STORE, folder
 
 GROUP = "sottovoce.actors.transform.transform"
-"""Of the library that all modules share, which is named after it."""
+"""What the library that all modules share is named after."""
 
 
 def compile_transform() -> str | None:
     """Compile what is not compiled yet, and remove what was compiled of another source.
 
     Returns:
-        Why it could not be done; None if all is well.
+        Why it could not be done, told once for a source that cannot be compiled; None if there is nothing to tell.
     """
     done = folder()
     if done.is_dir():
@@ -33,17 +32,15 @@ def compile_transform() -> str | None:
     if (why := lacking()) is not None:
         return why
     STORE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=STORE) as temporary:
-        begun = Path.cwd()
-        os.chdir(temporary)  # mypyc names modules by their paths from here
+    for old in STORE.glob("[!.]*"):
+        shutil.rmtree(old, ignore_errors=True)
+    said = io.StringIO()
+    with tempfile.TemporaryDirectory(dir=STORE, prefix=".") as temporary, contextlib.redirect_stdout(said):
         try:
-            built = _built(Path(temporary))
-        finally:
-            os.chdir(begun)
-        for old in STORE.iterdir():
-            if old != Path(temporary):
-                shutil.rmtree(old, ignore_errors=True)
-        built.rename(done)
+            _build(Path(temporary)).rename(done)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - compilers fail in many ways, and nothing depends on it
+            done.mkdir(exist_ok=True)  # an empty one: it would go wrong again
+            return f"{said.getvalue()}{error}"
     return None
 
 
@@ -56,8 +53,8 @@ def lacking() -> str | None:
     return None
 
 
-def _built(at: Path) -> Path:
-    """Return a folder with the compiled modules."""
+def _build(at: Path) -> Path:
+    """Return a folder with the compiled modules, in an empty one."""
     from mypyc.build import mypycify
     from setuptools import Distribution
 
@@ -66,26 +63,16 @@ def _built(at: Path) -> Path:
         (at / "sottovoce" / package).symlink_to(SOURCE.parents[1] / package)
     files = [f"sottovoce/actors/transform/{name}.py" for name in MODULES]
     options = ["--ignore-missing-imports", "--namespace-packages", "--explicit-package-bases"]
-    extensions = mypycify([*options, *files], opt_level="1", debug_level="0", group_name=GROUP, target_dir="c")
-    distribution = Distribution({"name": "sottovoce", "ext_modules": extensions})
-    command = distribution.get_command_obj("build_ext")
-    command.build_lib, command.build_temp = "built", "objects"
-    command.ensure_finalized()
-    command.run()
+    with contextlib.chdir(at):  # mypyc names modules by their paths from there
+        # Level 3 compiles for 42 s in the place of 30, and no utterance takes less time for it.
+        extensions = mypycify([*options, *files], opt_level="1", debug_level="0", group_name=GROUP, target_dir="c")
+        command = Distribution({"name": "sottovoce", "ext_modules": extensions}).get_command_obj("build_ext")
+        command.build_lib, command.build_temp = "built", "objects"
+        command.ensure_finalized()
+        command.run()
     return at / "built"
 
 
-def main() -> None:
-    """Do it."""
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(said):
-            why = compile_transform()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a compiler may lack, the service runs without
-        why = f"{said.getvalue()[-2000:]}\n{error}"
-    if why is not None:
-        print(f"the transform is not compiled, and takes twice the time: {why}", file=sys.stderr)
-
-
 if __name__ == "__main__":
-    main()
+    if (reason := compile_transform()) is not None:
+        print(f"the transform is not compiled, and takes twice the time: {reason}", file=sys.stderr)

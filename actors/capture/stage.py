@@ -28,6 +28,7 @@ _HEARD_AFTER_S = 0.25  # until then after a start, a notice finds no subscribers
 _SLEPT_NS = 1_000_000_000
 _STOPPED_S = 1.5  # a turn takes 0.5 s at most; longer, the sound system is taken for silent (`microphone`)
 _LEVEL_EVERY_S = 0.1
+_KNOWN_SAMPLES = SAMPLE_RATE // 2  # the first block of a stream may come late; until then one came that does not
 _AHEAD_SAMPLES = 10 * SAMPLE_RATE  # how far a file at pace 0 runs ahead of the slowest stage
 
 
@@ -200,12 +201,8 @@ class Capture(Actor):
     def _tell_heard(self, feed: MicrophoneFeed) -> None:
         """Publish the level, and tell what was lost."""
         through = feed.through
-        if self.clipped_of is not None and through.began_ns is not None:
-            clipped_ns = max(0, through.began_ns - suspended_ns() - self.clipped_of)
-            self.clipped_of = None
-            self.page.observe("clipped", clipped_ns // 1000)
-            self.page.set("clipped_ms", clipped_ns // 1_000_000)
-            self.log.info("listening", clipped_ms=clipped_ns // 1_000_000)
+        if through.passed > _KNOWN_SAMPLES:
+            self._tell_clipped(through)
         if (gaps := through.gaps - self.counted.gaps) > 0:
             lost = through.lost - self.counted.lost
             self.page.add("gaps", gaps)
@@ -220,6 +217,15 @@ class Capture(Actor):
                     peak_dbfs=level.peak_dbfs, rms_dbfs=level.rms_dbfs, clipped=level.clipped,
                 )
             )  # fmt: skip
+
+    def _tell_clipped(self, through: Through) -> None:
+        """Tell, once, what was said between the wish and the first sample."""
+        if self.clipped_of is not None and through.began_ns is not None:
+            clipped_ns = max(0, through.began_ns - suspended_ns() - self.clipped_of)
+            self.clipped_of = None
+            self.page.observe("clipped", clipped_ns // 1000)
+            self.page.set("clipped_ms", clipped_ns // 1_000_000)
+            self.log.info("listening", clipped_ms=clipped_ns // 1_000_000)
 
     # -- recordings ----------------------------------------------------------------------------------------------------
 
@@ -313,6 +319,7 @@ class Capture(Actor):
             return
         self.feed.close()
         if isinstance(self.feed, MicrophoneFeed):
+            self._tell_clipped(self.feed.through)  # of a short one
             self._stand_by()
         self.feed, self.generation = None, 0
 

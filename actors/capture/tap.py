@@ -32,7 +32,9 @@ class Through(msgspec.Struct):
     ahead: int = 0
     """Samples that the ring's position is past that already."""
     began_ns: int | None = None
-    """CLOCK_BOOTTIME of the first sample let through."""
+    """CLOCK_BOOTTIME of the first sample let through, by the block of the first second with the least delay."""
+    passed: int = 0
+    """Samples let through."""
     gaps: int = 0
     lost: int = 0
     """Samples in all gaps."""
@@ -125,7 +127,6 @@ class Tap:
         if self._first:
             self._first = False
             begins_ns = until_ns - len(samples) * 10**9 // SAMPLE_RATE
-            through.began_ns = through.began_ns or begins_ns
             if through.until_ns is not None:
                 gap = (begins_ns - through.until_ns) * SAMPLE_RATE // 10**9 - through.ahead
                 if gap > 0:
@@ -133,6 +134,10 @@ class Tap:
                     through.gaps += 1
                     through.lost += gap
         writer.publish(samples, capture_ns=heard_ns)
+        through.passed += len(samples)
+        if through.passed <= SAMPLE_RATE and not through.gaps:
+            began_ns = until_ns - through.passed * 10**9 // SAMPLE_RATE
+            through.began_ns = began_ns if through.began_ns is None else min(through.began_ns, began_ns)
         through.until_ns, through.ahead = until_ns, 0
 
     def turn_on(self, writer: RingWriter, through: Through, *, since_ns: int) -> None:
