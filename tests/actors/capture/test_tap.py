@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from sottovoce.actors.capture import tap
 from sottovoce.actors.capture.convert import Converter, Pace
 from sottovoce.protocol.clocks import SAMPLE_RATE
+from sottovoce.protocol.paths import Paths
 from sottovoce.shm import FRAME_SAMPLES, RingWriter
 
 EACH_NS = FRAME_SAMPLES * 10**9 // SAMPLE_RATE
@@ -24,14 +23,14 @@ class Status:
     input_overflow = False
 
 
-def test_when_the_first_sample_was_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_first_sample_was_said(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream's first block is late where the machine is busy: of the first second the least delay tells it."""
     now = 0
     monkeypatch.setattr(tap, "now_ns", lambda: now)
     monkeypatch.setattr(tap, "suspended_ns", lambda: 0)
     microphone = tap.Tap(Converter(SAMPLE_RATE, 1), Pace(SAMPLE_RATE), preroll_s=0.3, wake=lambda: None)
     through = tap.Through()
-    with RingWriter.open(tmp_path / "ring", seconds=10) as writer:
+    with RingWriter.open(paths.ring, seconds=10) as writer:
         microphone.turn_on(writer, through, since_ns=0)
         for count in range(1, 63):
             delay = LATE_NS[min(count, len(LATE_NS)) - 1] if count < 40 else 0  # beyond the first second: no more
