@@ -19,8 +19,8 @@ _ADDED: Final = 50
 """The count of words that are in the list by hand."""
 _LOWER: Final = 20
 """Bits of a code below its upper part."""
-_FREQUENT: Final = 20_000
-"""How many words are `frequent`: 2 MB."""
+_FREQUENT: Final = 5_000
+"""How many words are `frequent`. An utterance of 20 words takes 0.95 of the time that it takes without any."""
 
 
 class Lexicon(NamedTuple):
@@ -31,7 +31,7 @@ class Lexicon(NamedTuple):
     common: Container[str]
     """Those of them that everybody uses; others may be names that want a capital ("kafka", "archon")."""
     frequent: Mapping[str, None] = MappingProxyType({})
-    """Those of letters alone that are said most: of film subtitles 97 words in 100 are one of these in English."""
+    """Those of letters alone that are said most, in lower case."""
 
 
 class WordSet:
@@ -71,9 +71,10 @@ def lexicon(language: str) -> Lexicon | None:
     if language not in SpellChecker.languages():
         return None
     counts = SpellChecker(language=language).word_frequency.dictionary
-    most = heapq.nlargest(_FREQUENT, filter(str.isalpha, counts), key=counts.__getitem__)
-    common = (word for word, count in counts.items() if count > _ADDED)
-    return Lexicon(WordSet(counts), WordSet(common), dict.fromkeys(most))
+    known, common = WordSet(counts), WordSet(word for word, count in counts.items() if count > _ADDED)
+    most = " ".join(heapq.nlargest(_FREQUENT, filter(str.isalpha, counts), key=counts.__getitem__))
+    counts.clear()  # strings that are made before it is gone would keep 10 MB of its memory
+    return Lexicon(known, common, dict.fromkeys(most.split()))
 
 
 def _code(word: str) -> int:
