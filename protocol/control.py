@@ -70,7 +70,8 @@ def _answer(payload: bytes, handler: Handler) -> bytes:
         request = json.loads(payload, parse_constant=_refuse_constant)
         if not isinstance(request, dict):
             raise TypeError("a request is a JSON object")
-        json.dumps(request.get("id"))  # nested so deeply that it could be read and not be written
+        # It may be nested so deeply that it can be read and not be written. A refusal is written some calls deeper.
+        json.dumps([[[[request.get("id")]]]])
         request_id = request.get("id")
         verb, args = request.get("verb"), request.get("args", {})
         if not isinstance(verb, str) or not isinstance(args, dict):

@@ -139,19 +139,21 @@ def test_every_request_is_answered(dealer: Callable[..., dict[str, Any]], payloa
     assert set(reply) == ({"id", "ok", "result"} if reply["ok"] else {"id", "ok", "error"})
 
 
-def test_deep_ids(address: str) -> None:
+@pytest.mark.parametrize("verb", ["status", "refuse"])
+def test_deep_ids(address: str, verb: str) -> None:
     """An id of any depth is either echoed or refused: none that can be read and not be written ends the server."""
-    answers = []
+    echoed = []
     with zmq.Context.instance().socket(zmq.REQ) as client:
         client.set(zmq.LINGER, 0)
         client.connect(address)
         for depth in range(900, 1_010):
-            client.send(b'{"verb": "status", "id": ' + b"[" * depth + b"]" * depth + b"}")
+            client.send(b'{"verb": "%b", "id": ' % verb.encode() + b"[" * depth + b"]" * depth + b"}")
             assert client.poll(10_000), f"no answer to an id of depth {depth}"
             reply = client.recv()  # not to be decoded here, where the stack is deeper
-            answers.append(b'"ok": true' in reply)
-            assert reply.startswith(b'{"id": [' if answers[-1] else b'{"id": null, "ok": false')
-    assert set(answers) == {True, False}
+            echoed.append(reply.startswith(b'{"id": ['))
+            assert echoed[-1] or reply.startswith(b'{"id": null, "ok": false, "error": {"code": "malformed"')
+            assert (b'"ok": true' in reply) == (echoed[-1] and verb == "status")
+    assert set(echoed) == {True, False}
 
 
 def test_refusals_are_short(dealer: Callable[..., dict[str, Any]]) -> None:
