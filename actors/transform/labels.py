@@ -8,7 +8,7 @@ from sottovoce.actors.transform.asking import is_pronoun, is_verb
 from sottovoce.actors.transform.moments import COUNTED, Found
 from sottovoce.actors.transform.numerals import Run, dotted, ordinal, run
 from sottovoce.actors.transform.quantities import DASHES, MINUS, quantity
-from sottovoce.actors.transform.vocabulary import NTH, POINTS, listed
+from sottovoce.actors.transform.vocabulary import NTH, POINTS, is_number, listed
 from sottovoce.actors.transform.words import Words
 
 _MORE: Final = frozenset({"to", "through", "or", "of"})
@@ -57,6 +57,15 @@ def dotted_address(words: Words, spoken: Run) -> Found | None:
         return None
     parts, end = dotted(words, spoken)
     return Found([".".join(parts)], end) if len(parts) > 2 else None
+
+
+def port(words: Words, at: int, spoken: Run) -> Found | None:
+    """Return the number behind the colon of an address: "localhost colon eight zero eight zero"."""
+    if words.before(at) != "colon":
+        return None
+    host = words.before(at - 1)
+    addressed = host == "localhost" or (is_number(host) and words.before(at - 2) == "dot")
+    return Found([spoken.joined], spoken.end) if addressed else None
 
 
 def signed(words: Words, at: int) -> Found | None:

@@ -39,7 +39,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from sottovoce.actors.transform.asking import CONTEXT, ESCAPES, TRIGGERS, extent, is_escaped, is_verb
-from sottovoce.actors.transform.labels import dotted_address, reference, signed
+from sottovoce.actors.transform.labels import dotted_address, port, reference, signed
 from sottovoce.actors.transform.moments import (
     COUNTED,
     MONTHS,
@@ -103,7 +103,7 @@ _AFTER_ARTICLE: Final = frozenset({"hundred", "quarter", "dollar", "euro", "poun
 _SMALL: Final = frozenset(DIGITS) | frozenset(UNIT_ORDINALS)
 _BESIDE_FIGURES: Final = POINTS | TRIGGERS | OPEN_MONTHS
 """Beside them there is something to do with the digits of an engine's: "3 point 5", "number 42", "may 3rd"."""
-_ASKING: Final = TRIGGERS | CONTEXT | frozenset(MONTHS) | POINTS | {"sign"}
+_ASKING: Final = TRIGGERS | CONTEXT | frozenset(MONTHS) | POINTS | {"sign", "localhost"}
 _SPECIAL: Final = frozenset(MONTHS) | ESCAPES | {"sign"}
 """Without one of these there is no date, no number that is escaped, and none with a spoken sign: seldom is one said."""
 _STARTS: Final = (
@@ -238,7 +238,7 @@ def _find(words: Words, at: int, spoken: Run | None, *, natural: bool, special: 
     if spoken is not None:
         if len(spoken.parts) > 1 or spoken.parts[0] > 1000:  # a number of less than four digits is no year
             found = year(words, at, spoken) or year_with_oh(words, at, spoken)
-        found = found or dotted_address(words, spoken) or dialled(words, at, spoken)
+        found = found or dotted_address(words, spoken) or dialled(words, at, spoken) or port(words, at, spoken)
         found = found or (signed(words, at) if "sign" in special else None)
     return prose(words, at, spoken) if found is None and natural and left not in SCALES else found
 
