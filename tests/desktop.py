@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 _NOBODY = 65534
+_DAY_MS = 24 * 60 * 60 * 1000
 _DEADLINE_S = 60.0  # an xterm is there after 0.3 s here, a sway with a foot after 0.6 s
 # The window's own name is left in `ready` when `cat` is about to run.
 _READER = (
@@ -107,7 +108,8 @@ def xvfb_window() -> Iterator[Window]:
 def sway_window() -> Iterator[Window]:
     """Run a headless sway with a foot in it; skip the test if something is not installed.
 
-    sway refuses to run as root, so it then runs as nobody in a folder that it is given.
+    sway refuses to run as root, so it then runs as nobody in a folder that it is given. Its seat has a keyboard, which
+    nobody touches: on one without, a client only learns of each that types, and on a busy machine it loses letters.
     """
     _require({"sway": "sway", "swaymsg": "sway", "foot": "foot", "wtype": "wtype"})
     with contextlib.ExitStack() as stack:
@@ -134,6 +136,8 @@ def sway_window() -> Iterator[Window]:
             )
         environ["WAYLAND_DISPLAY"], environ["SWAYSOCK"] = (folder / "session").read_text().split()
         _wait("the focus", lambda: _sway_focus(environ) == "foot")
+        _start(stack, ["wtype", "-s", str(_DAY_MS)], environ, folder, **user)
+        _wait("the keyboard", lambda: b'"keyboard"' in _asked_of_sway(environ, "get_inputs"))
         yield Window(environ, folder)
 
 
@@ -206,10 +210,16 @@ def _cookie() -> bytes:
     return struct.pack(">H", 0xFFFF) + b"".join(struct.pack(">H", len(field)) + field for field in fields)
 
 
+def _asked_of_sway(environ: dict[str, str], what: str) -> bytes:
+    """Return the JSON that sway answers; nothing where it does not answer."""
+    answer = subprocess.run(["swaymsg", "-r", "-t", what], env=environ, capture_output=True, check=False)
+    return answer.stdout if answer.returncode == 0 else b""
+
+
 def _sway_focus(environ: dict[str, str], what: str = "app_id") -> str | None:
     """Return the application that has sway's focus, or another property of its window."""
-    answer = subprocess.run(["swaymsg", "-r", "-t", "get_tree"], env=environ, capture_output=True, check=False)
-    nodes = [json.loads(answer.stdout)] if answer.returncode == 0 else []
+    answer = _asked_of_sway(environ, "get_tree")
+    nodes = [json.loads(answer)] if answer else []
     while nodes:
         node = nodes.pop()
         if node.get("focused"):
