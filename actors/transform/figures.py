@@ -18,7 +18,6 @@ class Figures:
     """How a language writes decimals and times."""
 
     def __init__(self, rules: Rules) -> None:
-        self._decimal = rules.decimal
         self.marks = frozenset(filter(None, (_CLOCK, rules.decimal)))
         """Those that may stand inside a number."""
         self._numerals = frozenset(rules.numerals)
